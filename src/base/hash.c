@@ -1,0 +1,45 @@
+#include "base/hash.h"
+
+#include <isa-l/crc.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+uint32_t crc32c_more(uint32_t crc, const void *data, size_t size)
+{
+    /* ISA-L's argument is not const but is only read; its length is an int. */
+    uint8_t *p = (uint8_t *)(uintptr_t)data;
+    crc = ~crc;
+    while (size > 0) {
+        size_t piece = MIN(size, (size_t)1 << 30);
+        crc = crc32_iscsi(p, (int)piece, crc);
+        p += piece;
+        size -= piece;
+    }
+    return ~crc;
+}
+
+uint32_t crc32c(const void *data, size_t size)
+{
+    return crc32c_more(0, data, size);
+}
+
+uint64_t hash64(const void *data, size_t size)
+{
+    return XXH3_64bits(data, size);
+}
+
+uint64_t hash64_seeded(uint64_t seed, const void *data, size_t size)
+{
+    return XXH3_64bits_withSeed(data, size, seed);
+}
+
+struct digest128 hash128(const void *data, size_t size)
+{
+    XXH128_hash_t h = XXH3_128bits(data, size);
+    return (struct digest128){h.low64, h.high64};
+}
+
+bool digest128_equal(struct digest128 a, struct digest128 b)
+{
+    return a.low == b.low && a.high == b.high;
+}

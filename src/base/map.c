@@ -1,0 +1,231 @@
+#include "base/map.h"
+
+#include <string.h>
+
+#include "base/hash.h"
+
+struct map_node {
+    struct map_node *left, *right, *parent;
+    uint64_t priority;
+    uint32_t key_size;
+    uint32_t value_at; /* offset of the value behind the header */
+    uint8_t bytes[];   /* key, padding, value */
+};
+
+void map_init(struct map *m, struct heap *heap, size_t value_size)
+{
+    *m = (struct map){.heap = heap, .value_size = value_size};
+}
+
+static struct map_node *leftmost(struct map_node *n)
+{
+    while (n && n->left)
+        n = n->left;
+    return n;
+}
+
+void map_clear(struct map *m)
+{
+    struct map_node *n = m->root;
+    while (n) { /* free leaves upward: no recursion */
+        if (n->left) {
+            n = n->left;
+        } else if (n->right) {
+            n = n->right;
+        } else {
+            struct map_node *parent = n->parent;
+            if (parent && parent->left == n)
+                parent->left = NULL;
+            else if (parent)
+                parent->right = NULL;
+            heap_free(m->heap, n);
+            n = parent;
+        }
+    }
+    m->root = NULL;
+    m->count = 0;
+}
+
+struct span map_key(const struct map_node *n)
+{
+    return (struct span){n->bytes, n->key_size};
+}
+
+void *map_value(const struct map_node *n)
+{
+    return (uint8_t *)(uintptr_t)n->bytes + n->value_at;
+}
+
+static struct map_node *node_find(const struct map *m, struct span key)
+{
+    struct map_node *n = m->root;
+    while (n) {
+        int order = span_compare(key, map_key(n));
+        if (order == 0)
+            return n;
+        n = order < 0 ? n->left : n->right;
+    }
+    return NULL;
+}
+
+void *map_find(const struct map *m, struct span key)
+{
+    struct map_node *n = node_find(m, key);
+    return n ? map_value(n) : NULL;
+}
+
+static void child_replace(struct map *m, struct map_node *old, struct map_node *fresh)
+{
+    struct map_node *parent = old->parent;
+    if (!parent)
+        m->root = fresh;
+    else if (parent->left == old)
+        parent->left = fresh;
+    else
+        parent->right = fresh;
+    if (fresh)
+        fresh->parent = parent;
+}
+
+static void rotate_up(struct map *m, struct map_node *n)
+{
+    struct map_node *parent = n->parent;
+    child_replace(m, parent, n);
+    if (parent->left == n) {
+        parent->left = n->right;
+        if (n->right)
+            n->right->parent = parent;
+        n->right = parent;
+    } else {
+        parent->right = n->left;
+        if (n->left)
+            n->left->parent = parent;
+        n->left = parent;
+    }
+    parent->parent = n;
+}
+
+void *map_put(struct map *m, struct span key, bool *added)
+{
+    struct map_node *parent = NULL, **link = &m->root;
+    while (*link) {
+        parent = *link;
+        int order = span_compare(key, map_key(parent));
+        if (order == 0) {
+            if (added)
+                *added = false;
+            return map_value(parent);
+        }
+        link = order < 0 ? &parent->left : &parent->right;
+    }
+    ASSERT(key.size < UINT32_MAX / 2);
+    size_t value_at = (key.size + 15) & ~(size_t)15;
+    struct map_node *n = heap_alloc(m->heap, sizeof *n + value_at + m->value_size);
+    if (!n)
+        return NULL;
+    n->parent = parent;
+    n->priority = hash64_seeded(0x6d6170, key.data, key.size);
+    n->key_size = (uint32_t)key.size;
+    n->value_at = (uint32_t)value_at;
+    if (key.size)
+        memcpy(n->bytes, key.data, key.size);
+    *link = n;
+    m->count++;
+    while (n->parent && n->parent->priority < n->priority)
+        rotate_up(m, n);
+    if (added)
+        *added = true;
+    return map_value(n);
+}
+
+bool map_remove(struct map *m, struct span key)
+{
+    struct map_node *n = node_find(m, key);
+    if (!n)
+        return false;
+    while (n->left && n->right)
+        rotate_up(m, n->left->priority > n->right->priority ? n->left : n->right);
+    child_replace(m, n, n->left ? n->left : n->right);
+    m->count--;
+    heap_free(m->heap, n);
+    return true;
+}
+
+struct map_node *map_first(const struct map *m)
+{
+    return leftmost(m->root);
+}
+
+struct map_node *map_last(const struct map *m)
+{
+    struct map_node *n = m->root;
+    while (n && n->right)
+        n = n->right;
+    return n;
+}
+
+static struct map_node *seek(const struct map *m, struct span key, bool strictly)
+{
+    struct map_node *n = m->root, *best = NULL;
+    while (n) {
+        int order = span_compare(key, map_key(n));
+        if (order < 0 || (order == 0 && !strictly)) {
+            best = n;
+            n = n->left;
+        } else {
+            n = n->right;
+        }
+    }
+    return best;
+}
+
+struct map_node *map_seek(const struct map *m, struct span at_or_after)
+{
+    return seek(m, at_or_after, false);
+}
+
+struct map_node *map_after(const struct map *m, struct span key)
+{
+    return seek(m, key, true);
+}
+
+struct map_node *map_next(const struct map *m, const struct map_node *n)
+{
+    (void)m;
+    if (n->right)
+        return leftmost(n->right);
+    while (n->parent && n->parent->right == n)
+        n = n->parent;
+    return n->parent;
+}
+
+static struct span key_u64(uint64_t key, uint8_t out[8])
+{
+    for (int i = 0; i < 8; i++)
+        out[i] = (uint8_t)(key >> (8 * (7 - i)));
+    return (struct span){out, 8};
+}
+
+void *map_find_u64(const struct map *m, uint64_t key)
+{
+    uint8_t bytes[8];
+    return map_find(m, key_u64(key, bytes));
+}
+
+void *map_put_u64(struct map *m, uint64_t key, bool *added)
+{
+    uint8_t bytes[8];
+    return map_put(m, key_u64(key, bytes), added);
+}
+
+bool map_remove_u64(struct map *m, uint64_t key)
+{
+    uint8_t bytes[8];
+    return map_remove(m, key_u64(key, bytes));
+}
+
+uint64_t map_key_u64(const struct map_node *n)
+{
+    struct reader r = reader_of(n->bytes, n->key_size);
+    return read_u64_be(&r);
+}
