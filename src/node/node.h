@@ -1,0 +1,45 @@
+/*
+ * node/node.h - the composition root: five planes and the facts become one deterministic machine.
+ *
+ * Story:   node_open places a node into the memory it is given. Then the host feeds events, first START, and performs
+ *          the effects of each step in order. The node routes messages between its planes within the step; only it
+ *          knows who else exists.
+ * Owns:    the memory block it was given, until the host throws it away (there is nothing else to release, except
+ *          buffers whose references the node still holds: node_close drops them).
+ * Errors:  node_open: NO_MEMORY when the block is too small, INVALID when the configuration makes no sense.
+ * Threads: single owner.   Invariant: node_check().
+ */
+#ifndef NOCT_NODE_NODE_H
+#define NOCT_NODE_NODE_H
+
+#include "core/port.h"
+
+struct node;
+
+struct start {
+    struct config config;             /* copied */
+    const struct sky *sky;            /* borrowed for the life of the node */
+    struct fact_crypto crypto;        /* signs as this node; checks anyone */
+    uint8_t root_public_key[32];
+    struct span genesis;              /* encoded root facts; copied during START */
+};
+
+/* `memory` is 16-byte aligned, need not be zeroed, and stays with the node. A small satellite needs 4 MiB. */
+err node_open(struct node **out, void *memory, size_t memory_size, const struct start *start) MUST_USE;
+void node_close(struct node *n);
+
+/* One event in; `effects` is filled with what the host must do, in order. Its items are lent until the next step. */
+void node_step(struct node *n, const struct event *event, struct effects *effects);
+
+bool node_ready(const struct node *n);              /* recovery is complete: requests are served */
+uint64_t node_digest(const struct node *n);         /* of the folded state: equal fact sets, equal digests */
+uint64_t node_facts_digest(const struct node *n);   /* of the fact set */
+bool node_check(const struct node *n);              /* full invariant walk */
+const struct view *node_view(const struct node *n);
+const uint64_t *node_metrics(const struct node *n); /* METRIC_COUNT values */
+struct facts *node_facts(struct node *n);
+struct storage *node_storage(struct node *n);       /* for checkers and tools that look inside */
+struct compute *node_compute(struct node *n);
+struct network *node_network(struct node *n);
+
+#endif

@@ -1,0 +1,93 @@
+/*
+ * node/scenario.h - one file describes a constellation, its ground, its craft, its work and its faults; `noct up` and
+ * `noct twin` read the same file. Format: docs/format/scenario.md.
+ *
+ * Story:   scenario_parse turns YAML text into a checked struct; unknown keys, wrong units, impossible orbits and
+ *          duplicate names are errors with line and column. The rest derives from it: sites of the sky, each node's
+ *          configuration, the genesis facts.
+ * Owns:    malloc'd memory, given back by scenario_free. (Scenarios are read by hosts, never inside a machine.)
+ */
+#ifndef NOCT_NODE_SCENARIO_H
+#define NOCT_NODE_SCENARIO_H
+
+#include "core/object_api.h"
+#include "core/port.h"
+#include "craft/craft.h"
+#include "base/text.h"
+#include "orbit/sky.h"
+
+struct scenario_error {
+    int line, column; /* 1-based; 0 when not about a place */
+    char text[240];   /* what is wrong and what would be right */
+};
+
+enum { SCENARIO_BUCKETS_MAX = 16, SCENARIO_EVENTS_MAX = 32, SCENARIO_FAULTS_MAX = 16 };
+
+struct scenario_event { /* a modelled change on the ground, seen by cameras */
+    enum { SCENE_BURN, SCENE_FLOOD } kind;
+    double lat_deg, lon_deg, radius_km, growth_km_per_hour;
+    tai_ns start;
+};
+
+struct scenario_bucket {
+    char name[64];
+    struct policy policy;
+};
+
+struct scenario_workload { /* the twin's modelled customers, at the gateways */
+    double puts_per_hour, gets_per_hour, deletes_per_hour, tasks_per_hour;
+    uint64_t object_bytes_min, object_bytes_max;
+};
+
+struct scenario_faults { /* means of the twin's fault plan; all per satellite unless said */
+    double crashes_per_day, crash_down_mean_s;     /* kill -9, comes back with torn writes */
+    double link_losses_per_day, link_down_mean_s;  /* per link */
+    double bit_flips_per_day;                      /* on disk */
+    double frame_loss;                             /* probability that a transfer is cut */
+    double gateway_outages_per_day, gateway_down_mean_s;
+};
+
+struct scenario {
+    char name[64], region[32];
+    tai_ns epoch;
+    uint64_t seed;
+    uint32_t speed;
+    struct site *sites; /* satellites first (node ids 1..), then gateways */
+    size_t site_count, satellite_count;
+    struct link_rules links;
+    struct craft_params craft;
+    double battery_start; /* share of the capacity */
+    struct config node;   /* what all nodes have in common: lanes, limits, heartbeats, sensor */
+    uint64_t node_memory_bytes, gateway_memory_bytes;
+    uint64_t disk_bytes, gateway_disk_bytes;
+    double cloud_fraction;
+    struct scenario_event events[SCENARIO_EVENTS_MAX];
+    size_t event_count;
+    struct scenario_bucket buckets[SCENARIO_BUCKETS_MAX];
+    size_t bucket_count;
+    struct scenario_workload workload;
+    struct scenario_faults faults;
+    char fact_security[16]; /* "ed25519" (real) or "modelled" (the twin only, for thousands of nodes) */
+};
+
+/* `directory` resolves relative TLE and OMM file names; files are read through `load` (may be NULL: no files). */
+typedef err scenario_load(void *context, const char *path, struct span *out);
+err scenario_parse(struct span yaml, scenario_load *load, void *context, struct scenario **out,
+                   struct scenario_error *error) MUST_USE;
+void scenario_free(struct scenario *s);
+
+node_id scenario_node(const struct scenario *s, const char *name); /* NODE_NONE: no such node */
+const char *scenario_name(const struct scenario *s, node_id id);   /* "?" */
+bool scenario_is_gateway(const struct scenario *s, node_id id);
+/* The configuration of one node at one boot (area_used_bytes is the host's to fill). */
+void scenario_config(const struct scenario *s, node_id id, uint32_t boot, struct config *out);
+err scenario_sky(const struct scenario *s, struct heap *heap, struct sky **out) MUST_USE;
+
+/*
+ * The genesis: the root's facts that admit every node, then a fact per bucket. `public_keys` holds 32 bytes per site in
+ * order; `sign` signs as the mission root. Writes u32 size + fact, back to back, into `out`.
+ */
+err scenario_genesis(const struct scenario *s, const uint8_t (*public_keys)[32], const struct fact_crypto *root,
+                     struct text *out) MUST_USE;
+
+#endif
