@@ -48,6 +48,8 @@ _Noreturn void noct_panic(const char *file, int line, const char *expression);
             return try_error_;                                                                     \
     } while (0)
 
+#undef MIN /* sys/param.h has its own */
+#undef MAX
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
 
