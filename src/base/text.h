@@ -31,17 +31,17 @@ void text_printf(struct text *t, const char *format, ...) PRINTF_LIKE(2, 3);
 void text_add_xml(struct text *t, struct span s); /* escapes & < > " ' and control characters */
 void text_add_url(struct text *t, struct span s, bool keep_slash); /* RFC 3986 unreserved stay */
 
-/* JSON: key NULL inside arrays and at the top. */
-void json_object(struct text *t, const char *key);
-void json_array(struct text *t, const char *key);
+/* JSON: key NULL inside arrays and at the top. Four names are jansson's too: other symbols keep its library whole. */
+void json_object(struct text *t, const char *key) __asm__("noct_json_object");
+void json_array(struct text *t, const char *key) __asm__("noct_json_array");
 void json_end(struct text *t); /* closes the innermost object or array */
-void json_string(struct text *t, const char *key, const char *value); /* NULL writes null */
+void json_string(struct text *t, const char *key, const char *value) __asm__("noct_json_string"); /* NULL writes null */
 void json_span(struct text *t, const char *key, struct span value);   /* invalid UTF-8 becomes U+FFFD */
 void json_int(struct text *t, const char *key, int64_t value);
 void json_uint(struct text *t, const char *key, uint64_t value);
 void json_double(struct text *t, const char *key, double value); /* shortest form that reads back; NaN → null */
 void json_bool(struct text *t, const char *key, bool value);
-void json_null(struct text *t, const char *key);
+void json_null(struct text *t, const char *key) __asm__("noct_json_null");
 
 /* Whole input must be a decimal number without sign or blanks. */
 err parse_u64(struct span s, uint64_t most, uint64_t *out) MUST_USE;
