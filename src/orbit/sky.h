@@ -57,7 +57,7 @@ enum link_kind { LINK_NONE, LINK_ISL, LINK_GROUND, LINK_FIBRE };
 
 struct contact {
     uint32_t a, b; /* nodes, a < b */
-    tai_ns start, end;      /* up while start <= t <= end; end equals sky_plan_end() where the plan stops */
+    tai_ns start, end;      /* up while start <= t <= end; end is sky_plan_end() where the plan stops, TIME_NEVER for fibre */
     uint64_t rate_bps;
     uint32_t delay_us_mean; /* one way, mean over the window */
     uint8_t kind;           /* enum link_kind */
@@ -86,6 +86,7 @@ struct sky {
     uint32_t *peer_pairs;   /* for each site the indices of its pairs, sorted by peer */
     uint32_t *peer_nodes;   /* the same order: the peer's node */
     tai_ns plan_start, plan_end;
+    double sin_mask, sin_latitude_max; /* of the rules */
 };
 
 /* Copies sites and rules. The plan starts at `plan_start` and is empty. `heap` NULL: malloc. */

@@ -362,6 +362,15 @@ static void catalog_text(uint32_t catalog, char out[6])
         snprintf(out, 6, "%c%04u", alpha5[(catalog / 10000 - 10) % 24], catalog % 10000u);
 }
 
+/* Copies 68 columns and appends their checksum. */
+static void line_finish(const char *text, char line[TLE_LINE_SIZE])
+{
+    ASSERT(strlen(text) == 68);
+    memcpy(line, text, 68);
+    line[68] = (char)('0' + tle_checksum(span_text(text)));
+    line[69] = 0;
+}
+
 err tle_write(const struct elements *e, char line1[TLE_LINE_SIZE], char line2[TLE_LINE_SIZE])
 {
     TRY(elements_check(e, NULL));
@@ -378,12 +387,10 @@ err tle_write(const struct elements *e, char line1[TLE_LINE_SIZE], char line2[TL
     snprintf(text, sizeof text, "1 %s%c %-8.8s %02d%03lld.%08lld %c%s %s %s %d %4u", catalog, e->classification ? e->classification : 'U',
              e->designator, f.year % 100, (long long)(units / 100000000 + 1), (long long)(units % 100000000),
              e->mean_motion_dot < 0.0 ? '-' : ' ', dot + 1, ddot, bstar, e->ephemeris_type % 10, e->element_set % 10000u);
-    ASSERT(strlen(text) == 68);
-    snprintf(line1, TLE_LINE_SIZE, "%s%d", text, tle_checksum(span_text(text)));
+    line_finish(text, line1);
     snprintf(text, sizeof text, "2 %s %8.4f %8.4f %07ld %8.4f %8.4f %11.8f%5u", catalog, e->inclination_deg,
              turn_deg(e->raan_deg), MIN(lround(e->eccentricity * 1e7), 9999999L), turn_deg(e->argument_of_perigee_deg),
              turn_deg(e->mean_anomaly_deg), e->mean_motion_rev_day, e->revolution % 100000u);
-    ASSERT(strlen(text) == 68);
-    snprintf(line2, TLE_LINE_SIZE, "%s%d", text, tle_checksum(span_text(text)));
+    line_finish(text, line2);
     return ERR_OK;
 }

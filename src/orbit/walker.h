@@ -4,7 +4,7 @@
  * Story:   a few numbers describe a constellation; the generators turn them into ordinary elements (drag-free,
  *          bstar = 0), which then go through the same SGP4 as everything else.
  * Units:   kilometres above the mean equatorial radius of WGS72 (6378.135 km), degrees.
- * Source:  Walker 1984; Ballard 1980. Local time of the node: apparent Sun of orbit/sun.h.
+ * Source:  Walker 1984; Ballard 1980. Local time of the node: mean Sun.
  * Errors:  ERR_RANGE for parameters outside their range.
  * Threads: pure.
  */

@@ -1,0 +1,56 @@
+/*
+ * orbit/sky_inner.h - what sky.c (truth and accessors) and sky_plan.c (windows) share; not for other rooms.
+ *
+ * Invariant: `sites` is sorted by node, `pairs` by (a, b); a pair's contacts are disjoint and in order of time; a pair
+ * is `open` exactly if its last contact reaches the plan's end.
+ */
+#ifndef NOCT_ORBIT_SKY_INNER_H
+#define NOCT_ORBIT_SKY_INNER_H
+
+#include "orbit/sky.h"
+#include "orbit/visibility.h"
+
+struct sky_site {
+    struct site site;
+    struct sgp4 sgp4;       /* SATELLITE */
+    struct station station; /* GROUND */
+    uint32_t peers_at, peer_count; /* slice of sky->peer_pairs and sky->peer_nodes */
+};
+
+struct sky_pair {
+    uint32_t site_a, site_b; /* indices, a < b */
+    uint8_t kind;            /* enum link_kind */
+    bool cross_plane, open;
+    uint32_t delay_samples; /* of the open window */
+    double delay_sum_us;
+    struct contact *contacts;
+    uint32_t count, capacity;
+};
+
+/* A satellite's motion in both frames; false `known` when it has none. */
+struct sky_motion {
+    bool known;
+    struct motion teme, ecef;
+};
+
+/* Memory from the heap, or malloc'd where the sky has none; zeroed. */
+void *sky_alloc(const struct sky *sky, size_t size);
+void sky_release(const struct sky *sky, void *block);
+
+struct sky_motion sky_motion_of(const struct sky_site *s, tai_ns base, double t_s);
+/* The margins that a pair's link needs, all positive while it stands; returns their number (1..4). */
+enum { SKY_MARGINS_MAX = 4 };
+size_t sky_margins(const struct sky *sky, const struct sky_pair *p, const struct sky_motion *a,
+                   const struct sky_motion *b, struct margin out[SKY_MARGINS_MAX]);
+double sky_pair_range_km(const struct sky *sky, const struct sky_pair *p, const struct sky_motion *a,
+                         const struct sky_motion *b);
+/* -1 where there is none. */
+ptrdiff_t sky_site_index(const struct sky *sky, uint32_t node);
+ptrdiff_t sky_pair_index(const struct sky *sky, uint32_t a, uint32_t b);
+
+/* Fills pairs and peers from sites and rules. */
+err sky_pairs_build(struct sky *sky) MUST_USE;
+/* The window a fibre has for ever. */
+err sky_plan_begin(struct sky *sky) MUST_USE;
+
+#endif

@@ -1,0 +1,168 @@
+/* sky_pairs.c - which pairs of sites may ever link, by topology. */
+#include "orbit/sky_inner.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Satellites in order of (plane, slot, node), to find neighbours. */
+struct seat {
+    uint32_t plane, slot, site;
+};
+
+static int seat_compare(const void *a, const void *b)
+{
+    const struct seat *x = a, *y = b;
+    if (x->plane != y->plane)
+        return x->plane < y->plane ? -1 : 1;
+    if (x->slot != y->slot)
+        return x->slot < y->slot ? -1 : 1;
+    return x->site < y->site ? -1 : x->site > y->site;
+}
+
+static int pair_compare(const void *a, const void *b)
+{
+    const struct sky_pair *x = a, *y = b;
+    if (x->site_a != y->site_a)
+        return x->site_a < y->site_a ? -1 : 1;
+    return x->site_b < y->site_b ? -1 : x->site_b > y->site_b;
+}
+
+/* Counts when `pairs` is NULL, fills otherwise. */
+struct builder {
+    struct sky_pair *pairs;
+    size_t count;
+};
+
+static void pair_add(struct builder *b, uint32_t x, uint32_t y, enum link_kind kind, bool cross_plane)
+{
+    if (b->pairs)
+        b->pairs[b->count] = (struct sky_pair){
+            .site_a = MIN(x, y), .site_b = MAX(x, y), .kind = (uint8_t)kind, .cross_plane = cross_plane};
+    b->count++;
+}
+
+static void pairs_add_ground(struct builder *b, const struct sky *sky)
+{
+    for (uint32_t x = 0; x < sky->site_count; x++)
+        for (uint32_t y = x + 1; y < sky->site_count; y++) {
+            bool sat_x = sky->sites[x].site.kind == SITE_SATELLITE, sat_y = sky->sites[y].site.kind == SITE_SATELLITE;
+            if (sat_x && sat_y) {
+                if (sky->rules.topology == TOPOLOGY_MESH)
+                    pair_add(b, x, y, LINK_ISL, false);
+            } else {
+                pair_add(b, x, y, sat_x || sat_y ? LINK_GROUND : LINK_FIBRE, false);
+            }
+        }
+}
+
+/* First seat after the plane that starts at `from`. */
+static size_t plane_end(const struct seat *seats, size_t count, size_t from)
+{
+    size_t end = from;
+    while (end < count && seats[end].plane == seats[from].plane)
+        end++;
+    return end;
+}
+
+/* Two satellites in a ring are neighbours once; more close the ring. */
+static void pairs_add_plane(struct builder *b, const struct seat *seats, size_t from, size_t end, bool ring)
+{
+    for (size_t k = from; k + 1 < end; k++)
+        pair_add(b, seats[k].site, seats[k + 1].site, LINK_ISL, false);
+    if (ring && end - from > 2)
+        pair_add(b, seats[from].site, seats[end - 1].site, LINK_ISL, false);
+}
+
+/* Joins equal slots of two planes. Both slices are sorted by slot. */
+static void pairs_add_across(struct builder *b, const struct seat *seats, size_t from, size_t end, size_t other,
+                             size_t other_end)
+{
+    while (from < end && other < other_end) {
+        if (seats[from].slot == seats[other].slot)
+            pair_add(b, seats[from++].site, seats[other++].site, LINK_ISL, true);
+        else if (seats[from].slot < seats[other].slot)
+            from++;
+        else
+            other++;
+    }
+}
+
+static void pairs_add_seats(struct builder *b, const struct sky *sky, const struct seat *seats, size_t count)
+{
+    bool grid = sky->rules.topology == TOPOLOGY_GRID;
+    size_t planes = 0;
+    for (size_t from = 0, end; from < count; from = end) {
+        end = plane_end(seats, count, from);
+        pairs_add_plane(b, seats, from, end, grid);
+        if (grid && end < count)
+            pairs_add_across(b, seats, from, end, end, plane_end(seats, count, end));
+        else if (grid && sky->rules.grid_seam && planes >= 2) /* from the last plane to the first */
+            pairs_add_across(b, seats, 0, plane_end(seats, count, 0), from, end);
+        planes++;
+    }
+}
+
+static err peers_build(struct sky *sky)
+{
+    if (sky->pair_count == 0)
+        return ERR_OK;
+    sky->peer_pairs = sky_alloc(sky, 2 * sky->pair_count * sizeof *sky->peer_pairs);
+    sky->peer_nodes = sky_alloc(sky, 2 * sky->pair_count * sizeof *sky->peer_nodes);
+    if (!sky->peer_pairs || !sky->peer_nodes)
+        return ERR_NO_MEMORY;
+    for (size_t k = 0; k < sky->pair_count; k++) {
+        sky->sites[sky->pairs[k].site_a].peer_count++;
+        sky->sites[sky->pairs[k].site_b].peer_count++;
+    }
+    uint32_t at = 0;
+    for (size_t k = 0; k < sky->site_count; k++) {
+        sky->sites[k].peers_at = at;
+        at += sky->sites[k].peer_count;
+        sky->sites[k].peer_count = 0;
+    }
+    /* Lower peers come first: pairs (a, x) with a < x are seen, in order of a, before those of x with higher sites. */
+    for (int pass = 0; pass < 2; pass++)
+        for (size_t k = 0; k < sky->pair_count; k++) {
+            const struct sky_pair *p = &sky->pairs[k];
+            struct sky_site *mine = &sky->sites[pass == 0 ? p->site_b : p->site_a];
+            const struct sky_site *peer = &sky->sites[pass == 0 ? p->site_a : p->site_b];
+            uint32_t place = mine->peers_at + mine->peer_count++;
+            sky->peer_pairs[place] = (uint32_t)k;
+            sky->peer_nodes[place] = peer->site.node;
+        }
+    return ERR_OK;
+}
+
+err sky_pairs_build(struct sky *sky)
+{
+    size_t satellites = 0;
+    for (size_t k = 0; k < sky->site_count; k++)
+        satellites += sky->sites[k].site.kind == SITE_SATELLITE;
+    struct seat *seats = sky_alloc(sky, (satellites + 1) * sizeof *seats);
+    if (!seats)
+        return ERR_NO_MEMORY;
+    size_t at = 0;
+    for (uint32_t k = 0; k < sky->site_count; k++)
+        if (sky->sites[k].site.kind == SITE_SATELLITE)
+            seats[at++] = (struct seat){sky->sites[k].site.plane, sky->sites[k].site.slot, k};
+    qsort(seats, satellites, sizeof *seats, seat_compare);
+
+    struct builder b = {0};
+    for (int pass = 0; pass < 2; pass++) {
+        b.count = 0;
+        pairs_add_ground(&b, sky);
+        if (sky->rules.topology != TOPOLOGY_MESH)
+            pairs_add_seats(&b, sky, seats, satellites);
+        if (pass == 0)
+            b.pairs = sky_alloc(sky, (b.count + 1) * sizeof *b.pairs);
+        if (!b.pairs)
+            break;
+    }
+    sky_release(sky, seats);
+    if (!b.pairs)
+        return ERR_NO_MEMORY;
+    qsort(b.pairs, b.count, sizeof *b.pairs, pair_compare);
+    sky->pairs = b.pairs;
+    sky->pair_count = b.count;
+    return peers_build(sky);
+}

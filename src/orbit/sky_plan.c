@@ -1,0 +1,411 @@
+/* sky_plan.c - the contact plan: sweeps cells of absolute time over all candidate pairs. */
+#include "orbit/sky_inner.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/hash.h"
+
+#define CELL_NS (30 * NS_PER_S)
+#define SLICE_NS (2 * CELL_NS)
+/* Edges are rounded inwards to milliseconds; the roots' own tolerance must not turn that outwards. */
+#define EDGE_GUARD_S 2e-7
+#define FIBRE_INDEX 1.468
+
+static err contact_open(struct sky *sky, struct sky_pair *p, tai_ns start)
+{
+    if (p->count == p->capacity) {
+        if (p->capacity >= SKY_CONTACTS_MAX)
+            return ERR_FULL;
+        uint32_t capacity = p->capacity ? p->capacity * 2 : 4;
+        struct contact *grown = sky_alloc(sky, capacity * sizeof *grown);
+        if (!grown)
+            return ERR_NO_MEMORY;
+        if (p->count)
+            memcpy(grown, p->contacts, p->count * sizeof *grown);
+        sky_release(sky, p->contacts);
+        p->contacts = grown;
+        p->capacity = capacity;
+    }
+    uint32_t a = sky->sites[p->site_a].site.node, b = sky->sites[p->site_b].site.node;
+    p->contacts[p->count++] = (struct contact){
+        .a = a, .b = b, .start = start, .end = start, .rate_bps = sky_rate_bps(sky, a, b), .kind = p->kind};
+    p->open = true;
+    p->delay_samples = 0;
+    p->delay_sum_us = 0.0;
+    return ERR_OK;
+}
+
+static void delay_add(struct sky_pair *p, double range_km)
+{
+    if (range_km < 0.0)
+        return;
+    double index = p->kind == LINK_FIBRE ? FIBRE_INDEX : 1.0;
+    p->delay_sum_us += range_km * index / LIGHT_KM_S * 1e6;
+    p->delay_samples++;
+}
+
+static void delay_write(struct sky_pair *p, struct contact *c)
+{
+    c->delay_us_mean = p->delay_samples ? (uint32_t)llround(p->delay_sum_us / p->delay_samples) : 0;
+}
+
+struct pair_context {
+    const struct sky *sky;
+    const struct sky_pair *pair;
+    tai_ns base;
+    size_t margin;
+};
+
+static struct sample margin_signal(const void *context, double t_s)
+{
+    const struct pair_context *c = context;
+    struct sky_motion a = sky_motion_of(&c->sky->sites[c->pair->site_a], c->base, t_s);
+    struct sky_motion b = sky_motion_of(&c->sky->sites[c->pair->site_b], c->base, t_s);
+    struct margin margins[SKY_MARGINS_MAX];
+    size_t count = sky_margins(c->sky, c->pair, &a, &b, margins);
+    if (c->margin >= count) /* a satellite without position has one margin only: never up */
+        return (struct sample){t_s, -1.0, 0.0};
+    return (struct sample){t_s, margins[c->margin].value, margins[c->margin].slope};
+}
+
+/* All margins' changes within a cell, in order of time. */
+struct edge {
+    double t_s;
+    uint8_t margin;
+};
+
+static size_t edges_insert(struct edge *edges, size_t count, struct edge e)
+{
+    size_t k = count;
+    for (; k > 0 && edges[k - 1].t_s > e.t_s; k--)
+        edges[k] = edges[k - 1];
+    edges[k] = e;
+    return count + 1;
+}
+
+static double range_at(const struct sky *sky, const struct sky_pair *p, tai_ns t)
+{
+    struct sky_motion a = sky_motion_of(&sky->sites[p->site_a], t, 0.0);
+    struct sky_motion b = sky_motion_of(&sky->sites[p->site_b], t, 0.0);
+    return sky_pair_range_km(sky, p, &a, &b);
+}
+
+struct cell {
+    tai_ns base;
+    double length_s;
+    const struct sky_motion *left, *right; /* of each site, at both ends */
+};
+
+static tai_ns edge_time(const struct cell *c, double t_s, bool rising)
+{
+    double guarded = t_s + (rising ? EDGE_GUARD_S : -EDGE_GUARD_S);
+    tai_ns ns = c->base + (tai_ns)llround(guarded * 1e9);
+    tai_ns down = ns - ns % NS_PER_MS;
+    tai_ns edge = rising && down < ns ? down + NS_PER_MS : down;
+    return MIN(edge, c->base + (tai_ns)llround(c->length_s * 1e9));
+}
+
+static void contact_close(const struct sky *sky, struct sky_pair *p, tai_ns end)
+{
+    struct contact *c = &p->contacts[p->count - 1];
+    p->open = false;
+    if (end <= c->start) { /* shorter than the rounding: no contact */
+        p->count--;
+        return;
+    }
+    c->end = end;
+    if (p->delay_samples == 0)
+        delay_add(p, range_at(sky, p, c->start + (end - c->start) / 2));
+    delay_write(p, c);
+}
+
+/* Finds the changes of each margin; returns the number of edges, or says that the pair is down all along. */
+static size_t cell_edges(const struct sky *sky, const struct sky_pair *p, const struct cell *c, bool up[],
+                         size_t *margins, struct edge edges[])
+{
+    struct margin left[SKY_MARGINS_MAX], right[SKY_MARGINS_MAX];
+    size_t count_left = sky_margins(sky, p, &c->left[p->site_a], &c->left[p->site_b], left);
+    size_t count_right = sky_margins(sky, p, &c->right[p->site_a], &c->right[p->site_b], right);
+    *margins = MAX(count_left, count_right);
+    size_t edge_count = 0;
+    for (size_t k = 0; k < *margins; k++) {
+        struct margin none = {-1.0, 0.0};
+        struct margin l = k < count_left ? left[k] : none, r = k < count_right ? right[k] : none;
+        struct pair_context context = {sky, p, c->base, k};
+        double roots[WINDOWS_ROOTS_PER_CELL];
+        size_t found = windows_cell_roots(margin_signal, &context, (struct sample){0.0, l.value, l.slope},
+                                          (struct sample){c->length_s, r.value, r.slope}, roots);
+        up[k] = l.value > 0.0;
+        for (size_t i = 0; i < found; i++)
+            edge_count = edges_insert(edges, edge_count, (struct edge){roots[i], (uint8_t)k});
+        if (found == 0 && !up[k]) /* this margin keeps the link down; the others do not matter */
+            return 0;
+    }
+    return edge_count;
+}
+
+static bool all_up(const bool up[], size_t margins)
+{
+    for (size_t k = 0; k < margins; k++)
+        if (!up[k])
+            return false;
+    return true;
+}
+
+static err pair_sweep(struct sky *sky, struct sky_pair *p, const struct cell *c)
+{
+    bool up[SKY_MARGINS_MAX] = {false};
+    struct edge edges[SKY_MARGINS_MAX * WINDOWS_ROOTS_PER_CELL];
+    size_t margins;
+    size_t count = cell_edges(sky, p, c, up, &margins, edges);
+    bool standing = all_up(up, margins);
+    if (standing && !p->open) { /* at the plan's start, or exactly on a cell's edge */
+        TRY(contact_open(sky, p, c->base));
+    } else if (!standing && p->open) {
+        contact_close(sky, p, c->base);
+    }
+    if (standing)
+        delay_add(p, sky_pair_range_km(sky, p, &c->left[p->site_a], &c->left[p->site_b]));
+    for (size_t k = 0; k < count; k++) {
+        up[edges[k].margin] = !up[edges[k].margin];
+        bool now = all_up(up, margins);
+        if (now && !p->open)
+            TRY(contact_open(sky, p, edge_time(c, edges[k].t_s, true)));
+        else if (!now && p->open)
+            contact_close(sky, p, edge_time(c, edges[k].t_s, false));
+    }
+    return ERR_OK;
+}
+
+static void motions_fill(const struct sky *sky, tai_ns t, struct sky_motion *out)
+{
+    for (size_t k = 0; k < sky->site_count; k++)
+        out[k] = sky_motion_of(&sky->sites[k], t, 0.0);
+}
+
+static void open_contacts_extend(struct sky *sky)
+{
+    for (size_t k = 0; k < sky->pair_count; k++) {
+        struct sky_pair *p = &sky->pairs[k];
+        if (!p->open || p->kind == LINK_FIBRE)
+            continue;
+        struct contact *c = &p->contacts[p->count - 1];
+        c->end = MAX(sky->plan_end, c->start);
+        if (p->delay_samples == 0)
+            c->delay_us_mean = (uint32_t)llround(fmax(0.0, range_at(sky, p, c->end)) / LIGHT_KM_S * 1e6);
+        else
+            delay_write(p, c);
+    }
+}
+
+static err sweep(struct sky *sky, tai_ns until, struct sky_motion *left, struct sky_motion *right)
+{
+    motions_fill(sky, sky->plan_end, left);
+    while (sky->plan_end < until) {
+        tai_ns next = sky->plan_end - sky->plan_end % CELL_NS + CELL_NS;
+        struct cell c = {sky->plan_end, (double)(next - sky->plan_end) / 1e9, left, right};
+        motions_fill(sky, next, right);
+        for (size_t k = 0; k < sky->pair_count; k++)
+            if (sky->pairs[k].kind != LINK_FIBRE)
+                TRY(pair_sweep(sky, &sky->pairs[k], &c));
+        sky->plan_end = next;
+        struct sky_motion *old = left;
+        left = right;
+        right = old;
+    }
+    return ERR_OK;
+}
+
+err sky_plan_extend(struct sky *sky, tai_ns until)
+{
+    if (until <= sky->plan_end)
+        return ERR_OK;
+    if (until > INT64_MAX / 2)
+        return ERR_INVALID;
+    until += (SLICE_NS - until % SLICE_NS) % SLICE_NS;
+    size_t size = (sky->site_count + 1) * sizeof(struct sky_motion);
+    struct sky_motion *left = sky_alloc(sky, size), *right = sky_alloc(sky, size);
+    err result = left && right ? sweep(sky, until, left, right) : ERR_NO_MEMORY;
+    sky_release(sky, left);
+    sky_release(sky, right);
+    open_contacts_extend(sky);
+    return result;
+}
+
+err sky_plan_begin(struct sky *sky)
+{
+    for (size_t k = 0; k < sky->pair_count; k++) {
+        struct sky_pair *p = &sky->pairs[k];
+        if (p->kind != LINK_FIBRE)
+            continue;
+        TRY(contact_open(sky, p, sky->plan_start));
+        delay_add(p, range_at(sky, p, sky->plan_start));
+        delay_write(p, &p->contacts[0]);
+        p->contacts[0].end = TIME_NEVER;
+    }
+    return ERR_OK;
+}
+
+void sky_plan_forget(struct sky *sky, tai_ns before)
+{
+    for (size_t k = 0; k < sky->pair_count; k++) {
+        struct sky_pair *p = &sky->pairs[k];
+        uint32_t keep = 0;
+        while (keep < p->count && p->contacts[keep].end < before && !(p->open && keep + 1 == p->count))
+            keep++;
+        if (keep == 0)
+            continue;
+        memmove(p->contacts, p->contacts + keep, (p->count - keep) * sizeof *p->contacts);
+        p->count -= keep;
+    }
+    if (before > sky->plan_start)
+        sky->plan_start = MIN(before, sky->plan_end);
+}
+
+tai_ns sky_plan_start(const struct sky *sky)
+{
+    return sky->plan_start;
+}
+
+tai_ns sky_plan_end(const struct sky *sky)
+{
+    return sky->plan_end;
+}
+
+size_t sky_pair_count(const struct sky *sky)
+{
+    return sky->pair_count;
+}
+
+const struct contact *sky_pair_contacts(const struct sky *sky, size_t index, size_t *count)
+{
+    ASSERT(index < sky->pair_count);
+    *count = sky->pairs[index].count;
+    return *count ? sky->pairs[index].contacts : NULL;
+}
+
+const struct contact *sky_contacts(const struct sky *sky, uint32_t a, uint32_t b, size_t *count)
+{
+    *count = 0;
+    ptrdiff_t index = sky_pair_index(sky, a, b);
+    return index < 0 ? NULL : sky_pair_contacts(sky, (size_t)index, count);
+}
+
+/* First contact that starts after t. */
+static size_t contacts_after(const struct contact *list, size_t count, tai_ns t)
+{
+    size_t low = 0, high = count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (list[middle].start <= t)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+const struct contact *sky_contact_at(const struct sky *sky, uint32_t a, uint32_t b, tai_ns t)
+{
+    size_t count;
+    const struct contact *list = sky_contacts(sky, a, b, &count);
+    size_t after = contacts_after(list, count, t);
+    return after > 0 && t <= list[after - 1].end ? &list[after - 1] : NULL;
+}
+
+const struct contact *sky_contact_next(const struct sky *sky, uint32_t a, uint32_t b, tai_ns t)
+{
+    size_t count;
+    const struct contact *list = sky_contacts(sky, a, b, &count);
+    size_t after = contacts_after(list, count, t);
+    return after < count ? &list[after] : NULL;
+}
+
+static uint64_t site_digest(uint64_t seed, const struct site *s)
+{
+    uint8_t memory[256];
+    struct writer w = writer_of(memory, sizeof memory);
+    const struct elements *e = &s->elements;
+    write_u32(&w, s->node);
+    write_u8(&w, (uint8_t)s->kind);
+    write_blob(&w, span_text(s->name));
+    if (s->kind == SITE_SATELLITE) {
+        write_u32(&w, s->plane);
+        write_u32(&w, s->slot);
+        write_u64(&w, (uint64_t)e->epoch);
+        const double numbers[] = {e->mean_motion_rev_day, e->eccentricity, e->inclination_deg, e->raan_deg,
+                                  e->argument_of_perigee_deg, e->mean_anomaly_deg, e->bstar};
+        for (size_t k = 0; k < COUNT_OF(numbers); k++)
+            write_f64(&w, numbers[k]);
+    } else {
+        write_f64(&w, s->latitude_deg);
+        write_f64(&w, s->longitude_deg);
+        write_f64(&w, s->altitude_m);
+    }
+    ASSERT(writer_ok(&w));
+    return hash64_seeded(seed, memory, writer_span(&w).size);
+}
+
+static uint64_t rules_digest(uint64_t seed, const struct link_rules *r)
+{
+    uint8_t memory[128];
+    struct writer w = writer_of(memory, sizeof memory);
+    write_u8(&w, (uint8_t)r->topology);
+    write_u8(&w, r->grid_seam);
+    write_f64(&w, r->min_elevation_rad);
+    write_f64(&w, r->graze_min_km);
+    write_f64(&w, r->range_max_km);
+    write_f64(&w, r->cross_plane_latitude_max_deg);
+    write_u64(&w, r->isl_rate_bps);
+    write_u64(&w, r->ground_rate_bps);
+    write_u64(&w, r->fibre_rate_bps);
+    ASSERT(writer_ok(&w));
+    return hash64_seeded(seed, memory, writer_span(&w).size);
+}
+
+static uint64_t contact_digest(uint64_t seed, const struct contact *c)
+{
+    uint8_t memory[64];
+    struct writer w = writer_of(memory, sizeof memory);
+    write_u32(&w, c->a);
+    write_u32(&w, c->b);
+    write_u64(&w, (uint64_t)c->start);
+    write_u64(&w, (uint64_t)c->end);
+    write_u64(&w, c->rate_bps);
+    write_u32(&w, c->delay_us_mean);
+    ASSERT(writer_ok(&w));
+    return hash64_seeded(seed, memory, writer_span(&w).size);
+}
+
+uint64_t sky_digest(const struct sky *sky)
+{
+    uint64_t digest = rules_digest(0, &sky->rules);
+    for (size_t k = 0; k < sky->site_count; k++)
+        digest = site_digest(digest, &sky->sites[k].site);
+    for (size_t k = 0; k < sky->pair_count; k++)
+        for (size_t i = 0; i < sky->pairs[k].count; i++)
+            digest = contact_digest(digest, &sky->pairs[k].contacts[i]);
+    const uint64_t span[2] = {(uint64_t)sky->plan_start, (uint64_t)sky->plan_end};
+    return hash64_seeded(digest, span, sizeof span);
+}
+
+void sky_check(const struct sky *sky)
+{
+    ASSERT(sky->plan_start <= sky->plan_end);
+    for (size_t k = 1; k < sky->site_count; k++)
+        ASSERT(sky->sites[k - 1].site.node < sky->sites[k].site.node);
+    for (size_t k = 0; k < sky->pair_count; k++) {
+        const struct sky_pair *p = &sky->pairs[k];
+        ASSERT(p->site_a < p->site_b && p->count <= p->capacity);
+        for (size_t i = 0; i < p->count; i++) {
+            const struct contact *c = &p->contacts[i];
+            ASSERT(c->a < c->b && c->start <= c->end);
+            ASSERT(i == 0 || p->contacts[i - 1].end < c->start);
+            ASSERT(c->end <= sky->plan_end || p->kind == LINK_FIBRE);
+        }
+        ASSERT(!p->open || p->count > 0);
+    }
+}
