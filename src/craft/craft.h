@@ -7,8 +7,8 @@
  *          low the battery and how warm the core will get, so that jobs can be refused or deferred in time.
  * Owns:    nothing; plain values. What leaves is quantised (mWh, mW, mK, permille), so that decisions are made on integers.
  * Units:   W, m^2, K, J/K, mWh as named.
- * Source:  docs in src/craft/README.md; physics: Stefan-Boltzmann with Earth's infrared and albedo, plate view factor in
- *          closed form (Howell C-41), implicit Euler for the radiator with Newton's method.
+ * Source:  Stefan-Boltzmann with Earth's infrared and albedo, plate view factor in
+ *          closed form (Howell C-41), implicit midpoint rule for both nodes with Newton's method.
  * Errors:  ERR_RANGE for parameters without physical meaning; ERR_DECAYED and ERR_NOT_FOUND from the sky.
  * Threads: pure.
  */
@@ -26,9 +26,11 @@ struct craft_params {
     double cell_temperature_k;      /* in sunlight */
     bool array_tracks_sun;          /* else cos(theta) = cos(beta): one-axis, wing along the orbit normal */
     double battery_wh, charge_efficiency, discharge_efficiency;
-    double battery_floor_fraction;  /* load shedding below it */
+    double battery_floor_fraction;  /* below it lanes and radios are shed; base load and heater go on */
     /* Heat. The radiator is a flat panel, both faces used, edge-on to the Earth (normal along the orbit normal). */
-    double core_capacity_j_k, radiator_capacity_j_k, conductance_w_k;
+    double core_capacity_j_k, radiator_capacity_j_k;
+    /* Variable-conductance heat pipe between core and radiator: closes as the core cools, linear between the two. */
+    double conductance_w_k, conductance_closed_w_k, pipe_closed_k, pipe_open_k;
     double radiator_area_m2; /* of the panel; it radiates from both faces */
     double emissivity, absorptivity;
     double earth_infrared_w_m2, albedo;
@@ -50,12 +52,13 @@ struct craft {
     double shed_j;      /* energy that loads asked for and did not get, since the start */
     double spilled_j;   /* generation that found the battery full */
     double energy_residual; /* worst relative error of the energy books of one step; stays below 1e-9 */
+    bool heater_on, shedding;
 };
 
 /* What others see. */
 struct craft_state {
     uint32_t battery_mwh, battery_capacity_mwh;
-    uint32_t generation_mw, load_mw; /* load includes base load and heater */
+    uint32_t generation_mw, load_mw; /* load served, with base load and heater */
     uint32_t core_mk, radiator_mk;
     uint16_t sunlit;      /* permille */
     bool heater_on, shedding;
