@@ -95,8 +95,8 @@ struct tcpcl {
     uint32_t peer;
     uint64_t peer_segment_mru, peer_transfer_mru;
     uint16_t keepalive_s;       /* agreed */
-    bool contact_sent, init_sent, term_sent, term_received, finished;
-    err close_reason;
+    bool contact_sent, init_sent, term_sent, term_received;
+    bool blocked; /* we do not read, so the peer's silence means nothing */
     /* input */
     uint8_t header[TCPCL_HEADER_MAX];
     size_t header_have;
