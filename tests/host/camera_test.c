@@ -349,7 +349,7 @@ static void passing_clouds_are_no_change(void **state)
     second.noise_seed = 5;
     unsigned judged = 0;
     for (int hour = 1; hour <= 6; hour++) {
-        char name[16];
+        char name[32];
         second.time = noon + hour * NS_PER_HOUR;
         snprintf(name, sizeof name, "clouds-%d", hour);
         json_t *alert = detect(name, &first, &second);
