@@ -1,0 +1,54 @@
+#include "twin/queue.h"
+
+#include <stdlib.h>
+
+static bool before(const struct queue_entry *a, const struct queue_entry *b)
+{
+    return a->at != b->at ? a->at < b->at : a->sequence < b->sequence;
+}
+
+void queue_add(struct queue *q, mono_ns at, uint32_t kind, uint32_t subject, uint64_t number, void *data)
+{
+    if (q->count == q->capacity) {
+        q->capacity = MAX((size_t)1024, q->capacity * 2);
+        q->entries = realloc(q->entries, q->capacity * sizeof *q->entries);
+        ASSERT(q->entries != NULL);
+    }
+    struct queue_entry fresh = {at, q->sequence++, kind, subject, number, data};
+    size_t i = q->count++;
+    while (i > 0 && before(&fresh, &q->entries[(i - 1) / 4])) {
+        q->entries[i] = q->entries[(i - 1) / 4];
+        i = (i - 1) / 4;
+    }
+    q->entries[i] = fresh;
+}
+
+bool queue_take(struct queue *q, struct queue_entry *out)
+{
+    if (q->count == 0)
+        return false;
+    *out = q->entries[0];
+    struct queue_entry last = q->entries[--q->count];
+    size_t i = 0;
+    for (;;) {
+        size_t child = 4 * i + 1;
+        if (child >= q->count)
+            break;
+        size_t best = child;
+        for (size_t j = child + 1; j < child + 4 && j < q->count; j++)
+            if (before(&q->entries[j], &q->entries[best]))
+                best = j;
+        if (!before(&q->entries[best], &last))
+            break;
+        q->entries[i] = q->entries[best];
+        i = best;
+    }
+    q->entries[i] = last;
+    return true;
+}
+
+void queue_free(struct queue *q)
+{
+    free(q->entries);
+    *q = (struct queue){0};
+}

@@ -1,0 +1,117 @@
+#include "test.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "node/scenario.h"
+
+#define HEAD "name: t\nepoch: 2026-11-21T06:00:00Z\n"
+#define SHELL "constellation:\n  - {kind: string, count: 4, altitude_km: 550, inclination_deg: 97.6, ltan_h: 10.5, spacing_deg: 10}\n"
+#define GROUND "gateways:\n  - {name: gw-a, latitude_deg: 78.2, longitude_deg: 15.4}\n"
+
+static struct scenario_error wrong;
+
+static err parse(const char *text, struct scenario **out)
+{
+    return scenario_parse(span_text(text), NULL, NULL, out, &wrong);
+}
+
+static void expect_error(const char *text, int line, const char *part)
+{
+    struct scenario *s = NULL;
+    assert_int_equal(parse(text, &s), ERR_INVALID);
+    if (wrong.line != line || !strstr(wrong.text, part))
+        fail_msg("line %d: %s; expected line %d and `%s`", wrong.line, wrong.text, line, part);
+}
+
+static void a_small_scenario_gives_nodes_in_order(void **state)
+{
+    (void)state;
+    struct scenario *s;
+    assert_int_equal(parse(HEAD SHELL GROUND, &s), ERR_OK);
+    assert_int_equal(s->satellite_count, 4);
+    assert_int_equal(s->site_count, 5);
+    assert_int_equal(scenario_node(s, "sat-2"), 2);
+    assert_int_equal(scenario_node(s, "gw-a"), 5);
+    assert_true(scenario_is_gateway(s, 5));
+    struct config c;
+    scenario_config(s, 5, 3, &c);
+    assert_int_equal(c.lanes_millis, 0);
+    assert_int_equal(c.boot, 3);
+    scenario_free(s);
+}
+
+static void an_unknown_key_is_named_with_its_line_and_a_suggestion(void **state)
+{
+    (void)state;
+    expect_error(HEAD "sped: 60\n" SHELL GROUND, 3, "did you mean `speed`");
+}
+
+static void values_outside_their_range_are_named(void **state)
+{
+    (void)state;
+    expect_error(HEAD "speed: 6000\n" SHELL GROUND, 3, "between 1 and 600");
+    expect_error(HEAD SHELL "gateways:\n  - {name: g, latitude_deg: 95, longitude_deg: 0}\n", 6, "between -90 and 90");
+}
+
+static void a_name_used_twice_is_refused(void **state)
+{
+    (void)state;
+    expect_error(HEAD SHELL GROUND "  - {name: gw-a, latitude_deg: 1, longitude_deg: 1}\n", 7, "used twice");
+}
+
+static void an_impossible_walker_is_explained(void **state)
+{
+    (void)state;
+    expect_error(HEAD "constellation:\n  - {kind: walker-delta, count: 10, planes: 3, altitude_km: 550}\n" GROUND, 4, "multiple");
+}
+
+static void missing_sections_are_named(void **state)
+{
+    (void)state;
+    expect_error("name: t\n" SHELL GROUND, 1, "lacks `epoch`");
+    expect_error("", 0, "empty");
+}
+
+static void broken_yaml_is_no_crash(void **state)
+{
+    (void)state;
+    struct scenario *s;
+    assert_int_equal(parse("name: [", &s), ERR_INVALID);
+    assert_true(wrong.line > 0);
+    assert_int_equal(parse("\xff\xfe", &s), ERR_INVALID);
+    assert_int_equal(parse("- 1\n- 2\n", &s), ERR_INVALID);
+}
+
+static void the_delivered_scenarios_are_valid(void **state)
+{
+    (void)state;
+    const char *files[] = {"scenarios/first-mesh.yaml"};
+    for (size_t i = 0; i < COUNT_OF(files); i++) {
+        static char text[65536];
+        FILE *f = fopen(files[i], "r");
+        assert_non_null(f);
+        text[fread(text, 1, sizeof text - 1, f)] = 0;
+        fclose(f);
+        struct scenario *s;
+        if (parse(text, &s) != ERR_OK)
+            fail_msg("%s:%d: %s", files[i], wrong.line, wrong.text);
+        scenario_free(s);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_small_scenario_gives_nodes_in_order),
+        cmocka_unit_test(an_unknown_key_is_named_with_its_line_and_a_suggestion),
+        cmocka_unit_test(values_outside_their_range_are_named),
+        cmocka_unit_test(a_name_used_twice_is_refused),
+        cmocka_unit_test(an_impossible_walker_is_explained),
+        cmocka_unit_test(missing_sections_are_named),
+        cmocka_unit_test(broken_yaml_is_no_crash),
+        cmocka_unit_test(the_delivered_scenarios_are_valid),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
