@@ -9,7 +9,9 @@
  *           must commute between authors.
  * Durable:  a watched publish calls back once for every node (this one included) on whose disk the fact now is.
  * Equivocation: two facts of one author and sequence with different hashes are kept as a proof; the author's chain stops.
- * Errors:   ERR_FULL (log or memory limit), ERR_TOO_LARGE (body above FACT_BODY_MAX).
+ * Errors:   of publishing: ERR_FULL (memory limit, or the disk does not keep up), ERR_NO_SPACE (log area or disk full),
+ *           ERR_TOO_LARGE (body above FACT_BODY_MAX), ERR_BUSY (before `ready`, or this node has not joined),
+ *           ERR_EQUIVOCATION (this node's chain is stopped). Nothing is changed then.
  * Source:   architecture.md §3.
  */
 #ifndef NOCT_CORE_FACTS_H
@@ -44,7 +46,7 @@ struct fact { /* decoded; spans point into the store and stay valid for the life
     uint8_t hash[FACT_HASH_SIZE]; /* SHA-256 of the encoded fact without its signature */
 };
 
-struct facts; /* opaque: src/core/facts.c */
+struct facts; /* opaque: src/core/facts_private.h */
 
 /* Signing and checking come from the host: real Ed25519, or with a memo in the twin (checking is a pure function). */
 struct fact_crypto {
@@ -89,6 +91,9 @@ void facts_alarm(struct facts *s);
 void facts_link(struct facts *s, node_id peer, bool up); /* a direct link changed: sync at once */
 void facts_key_add(struct facts *s, node_id author, uint32_t incarnation, const uint8_t public_key[32]); /* by manage's fold of JOIN */
 void facts_author_stop(struct facts *s, node_id author); /* quarantined: accept nothing more of it */
+/* Checks a proof of misbehaviour (two facts with one sequence); when it holds, stops the chain before that sequence.
+ * ERR_NOT_FOUND: the author's key is not known yet; ERR_INVALID, ERR_TRUNCATED, ERR_SIGNATURE: no proof. */
+err facts_proof(struct facts *s, struct span fact_a, struct span fact_b, node_id *author) MUST_USE;
 
 uint64_t facts_digest(const struct facts *s);  /* of the version vector with chain heads: equal sets, equal digests */
 uint64_t facts_count(const struct facts *s);

@@ -1,0 +1,134 @@
+/*
+ * core/facts_private.h - the inside of the fact store, shared by facts_store.c, facts_watch.c and facts_sync.c only.
+ *
+ * Story:    a `chain` is all facts of one author and incarnation: an index of pointers into append-only blocks of memory.
+ *           Facts enter through facts_take (checked, from outside), facts_publish (own) or the log (recovery).
+ */
+#ifndef NOCT_CORE_FACTS_PRIVATE_H
+#define NOCT_CORE_FACTS_PRIVATE_H
+
+#include "core/fact_codec.h"
+#include "core/log.h"
+
+enum {
+    FACTS_BUCKETS = 16,
+    FACTS_BATCH_MAX = 256 * 1024,     /* payload of one message, unless a single fact is larger */
+    FACTS_SERVED_MAX = 1024 * 1024,   /* in answer to one VECTOR */
+    FACTS_EARLY_MAX = 256,            /* facts that wait for a predecessor or a key */
+    FACTS_EARLY_BYTES_MAX = 512 * 1024,
+    FACTS_HELD_MAX = 1024,            /* distinct (peer, chain) that wait for our sync */
+    FACTS_WATCHES_MAX = 4096,
+    FACTS_WATCH_NODES_MAX = 16,
+};
+
+enum facts_message_type { FACTS_DIGEST = 1, FACTS_VECTOR, FACTS_PUSH, FACTS_WATCHED, FACTS_SERVED, FACTS_HELD };
+enum { VECTOR_ANSWER = 1, VECTOR_PARTIAL = 2 };
+
+struct chain {
+    node_id author;
+    uint32_t incarnation;
+    bool key_known;
+    uint8_t public_key[32];
+    uint64_t seq;      /* facts held */
+    uint64_t durable;  /* of these in our log, synced */
+    uint64_t limit;    /* nothing beyond is valid; UINT64_MAX while in good standing */
+    uint8_t head[FACT_HASH_SIZE]; /* hash of fact `seq` */
+    const uint8_t **facts;        /* encoded, by sequence - 1 */
+    uint64_t contribution;        /* to its bucket's digest */
+    node_id gap_from;             /* asked once gap_at is reached; NODE_NONE: no gap known */
+    mono_ns gap_at;
+};
+
+struct peer {
+    node_id id;
+    mono_ns asked_at; /* when we last sent it a DIGEST because of an unknown author */
+};
+
+struct watch { /* key: own sequence */
+    enum service owner;
+    uint64_t tag;
+    uint8_t node_count;
+    bool told[FACTS_WATCH_NODES_MAX];
+    node_id nodes[FACTS_WATCH_NODES_MAX];
+    mono_ns due; /* of the next push to those not told */
+    duration_ns backoff;
+};
+
+struct early { /* key: author, incarnation, sequence */
+    uint8_t *encoded;
+    size_t size;
+    node_id from;
+    mono_ns until;
+};
+
+struct batch { /* a growing payload of facts */
+    struct heap *heap;
+    uint8_t *data;
+    size_t size;
+};
+
+struct facts {
+    struct port *port;
+    struct facts_config config;
+    struct facts_handlers handlers;
+    struct log log;
+    bool ready;
+    struct map chains; /* key: author << 32 | incarnation */
+    struct chain *own; /* NULL until our JOIN is folded */
+    uint64_t buckets[FACTS_BUCKETS];
+    uint64_t count, memory_bytes;
+    hlc clock;
+    uint8_t *block;    /* where new facts go */
+    size_t block_size, block_used;
+    struct { /* appended to the log, in order, not yet durable: a ring */
+        struct chain *chain;
+        uint64_t seq;
+    } *unsynced;
+    size_t unsynced_head, unsynced_count, unsynced_capacity;
+    /* sync: */
+    struct map peers;   /* neighbours whose link stands; key: node */
+    struct map early;
+    size_t early_bytes;
+    struct map wanted;  /* key: peer, author, incarnation -> u64 sequence: HELD is owed once durable */
+    struct batch fresh; /* taken from the message at hand, to be passed on */
+    node_id fresh_from;
+    mono_ns sync_at, spread_at, gaps_at; /* TIME_NEVER: not set */
+    uint64_t pushed;    /* own facts up to here were pushed */
+    /* watches: */
+    struct map watches; /* key: own sequence */
+    mono_ns watch_at;
+};
+
+/* facts_store.c */
+uint64_t chain_key(node_id author, uint32_t incarnation);
+struct chain *facts_chain(const struct facts *s, node_id author, uint32_t incarnation); /* NULL: unknown */
+uint64_t chain_valid(const struct chain *c);                     /* min(seq, limit) */
+uint64_t chain_tellable(const struct facts *s, const struct chain *c); /* what others may see */
+const uint8_t *chain_hash(const struct chain *c, uint64_t seq);  /* of fact `seq` <= c->seq; zeros for 0 */
+uint64_t chain_contribution(const struct chain *c, uint64_t seq);
+void chain_stop(struct facts *s, struct chain *c, uint64_t limit);
+struct span chain_encoded(const struct chain *c, uint64_t seq);
+enum take { TAKE_ACCEPTED, TAKE_KNOWN, TAKE_EARLY, TAKE_FORKED, TAKE_REFUSED, TAKE_FULL };
+/* Checks an encoded fact from outside and accepts it when it is the next of its chain; f and chain (may be NULL) are outputs. */
+enum take facts_take(struct facts *s, struct span encoded, struct fact *f, struct chain **chain);
+
+/* facts_watch.c */
+void batch_add(struct batch *b, struct span encoded); /* silently stops at memory's end: sync repairs */
+void batch_send(struct facts *s, struct batch *b, enum facts_message_type type, node_id to); /* keeps the batch */
+void batch_clear(struct batch *b);
+bool facts_linked(const struct facts *s, node_id node);
+void watch_durable(struct facts *s);               /* own facts became durable: tells self, pushes */
+void watch_alarm(struct facts *s);
+void watch_held(struct facts *s, node_id from, uint64_t seq);
+bool watch_names(const struct facts *s, uint64_t first, uint64_t last, node_id node);
+void facts_send(struct facts *s, node_id to, enum facts_message_type type, struct span body, struct slice payload);
+
+/* facts_sync.c */
+void sync_open(struct facts *s);
+void sync_begin(struct facts *s);                  /* recovery is over */
+void sync_durable(struct facts *s);                /* the log moved on: push own facts, send HELD */
+void sync_drain(struct facts *s, struct chain *c); /* early facts that fit now */
+void sync_message(struct facts *s, const struct message *m);
+void sync_alarm(struct facts *s);
+
+#endif
