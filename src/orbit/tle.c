@@ -362,6 +362,28 @@ static void catalog_text(uint32_t catalog, char out[6])
         snprintf(out, 6, "%c%04u", alpha5[(catalog / 10000 - 10) % 24], catalog % 10000u);
 }
 
+/* "1998-067A" of an OMM is "98067A" in a TLE; other forms stay. */
+static void designator_text(const char *in, char out[ELEMENTS_DESIGNATOR_SIZE])
+{
+    size_t n = strnlen(in, ELEMENTS_DESIGNATOR_SIZE - 1);
+    if (n >= 8 && in[4] == '-' && strspn(in, "0123456789") == 4)
+        snprintf(out, ELEMENTS_DESIGNATOR_SIZE, "%.2s%.8s", in + 2, in + 5);
+    else
+        snprintf(out, ELEMENTS_DESIGNATOR_SIZE, "%.*s", (int)n, in);
+}
+
+/* Year and units of 1e-8 day since its start, rounded before the year is taken. */
+static int epoch_round(tai_ns epoch, int64_t *units)
+{
+    int year = time_utc_fields(epoch).year;
+    tai_ns january = time_from_utc(year, 1, 1, 0, 0, 0.0);
+    *units = (epoch - january + 432000) / 864000;
+    int rounded = time_utc_fields(january + *units * 864000).year;
+    if (rounded != year)
+        *units = 0;
+    return rounded;
+}
+
 /* Copies 68 columns and appends their checksum. */
 static void line_finish(const char *text, char line[TLE_LINE_SIZE])
 {
@@ -374,18 +396,18 @@ static void line_finish(const char *text, char line[TLE_LINE_SIZE])
 err tle_write(const struct elements *e, char line1[TLE_LINE_SIZE], char line2[TLE_LINE_SIZE])
 {
     TRY(elements_check(e, NULL));
-    char ddot[9], bstar[9], catalog[6], dot[16];
-    struct utc_fields f = time_utc_fields(e->epoch);
-    if (e->catalog > TLE_CATALOG_MAX || f.year < 1957 || f.year > 2056 || fabs(e->mean_motion_dot) >= 0.999999995 ||
+    char ddot[9], bstar[9], catalog[6], dot[16], designator[ELEMENTS_DESIGNATOR_SIZE];
+    int64_t units;
+    int year = epoch_round(e->epoch, &units);
+    if (e->catalog > TLE_CATALOG_MAX || year < 1957 || year > 2056 || fabs(e->mean_motion_dot) >= 0.999999995 ||
         !assumed_point_text(e->mean_motion_ddot, ddot) || !assumed_point_text(e->bstar, bstar))
         return ERR_RANGE;
     catalog_text(e->catalog, catalog);
-    int64_t since = e->epoch - time_from_utc(f.year, 1, 1, 0, 0, 0.0);
-    int64_t units = (since + 432000) / 864000;
+    designator_text(e->designator, designator);
     snprintf(dot, sizeof dot, "%.8f", fabs(e->mean_motion_dot)); /* "0.00001234": the zero is dropped */
     char text[128];
     snprintf(text, sizeof text, "1 %s%c %-8.8s %02d%03lld.%08lld %c%s %s %s %d %4u", catalog, e->classification ? e->classification : 'U',
-             e->designator, f.year % 100, (long long)(units / 100000000 + 1), (long long)(units % 100000000),
+             designator, year % 100, (long long)(units / 100000000 + 1), (long long)(units % 100000000),
              e->mean_motion_dot < 0.0 ? '-' : ' ', dot + 1, ddot, bstar, e->ephemeris_type % 10, e->element_set % 10000u);
     line_finish(text, line1);
     snprintf(text, sizeof text, "2 %s %8.4f %8.4f %07ld %8.4f %8.4f %11.8f%5u", catalog, e->inclination_deg,
