@@ -86,6 +86,7 @@ struct sky {
     uint32_t *peer_pairs;   /* for each site the indices of its pairs, sorted by peer */
     uint32_t *peer_nodes;   /* the same order: the peer's node */
     tai_ns plan_start, plan_end;
+    size_t swept_pairs; /* of the cell at the plan's end, when memory ran out within it */
     double sin_mask, sin_latitude_max; /* of the rules */
 };
 
@@ -109,7 +110,8 @@ const struct site *sky_site_of(const struct sky *sky, uint32_t node);        /* 
 size_t sky_site_count(const struct sky *sky);
 const struct site *sky_site_at(const struct sky *sky, size_t index);         /* in order of node */
 
-/* The plan. Extends it to at least `until` (whole slices of one minute). Never shrinks. */
+/* The plan. Extends it to at least `until` (whole slices of one minute). Never shrinks. ERR_NO_MEMORY: extended as far
+ * as memory went; a later call goes on from there and ends at the same plan. */
 err sky_plan_extend(struct sky *sky, tai_ns until) MUST_USE;
 /* Drops windows that ended before `before` (not the one still open). */
 void sky_plan_forget(struct sky *sky, tai_ns before);

@@ -180,6 +180,25 @@ static err pair_sweep(struct sky *sky, struct sky_pair *p, const struct cell *c)
     return ERR_OK;
 }
 
+/* Either the whole cell or, when memory runs out, nothing of it. */
+static err pair_sweep_or_keep(struct sky *sky, struct sky_pair *p, const struct cell *c)
+{
+    const struct sky_pair before = *p;
+    struct contact last = {0};
+    if (p->count > 0)
+        last = p->contacts[p->count - 1];
+    err result = pair_sweep(sky, p, c);
+    if (result == ERR_OK)
+        return ERR_OK;
+    p->open = before.open;
+    p->count = before.count;
+    p->delay_samples = before.delay_samples;
+    p->delay_sum_us = before.delay_sum_us;
+    if (p->count > 0)
+        p->contacts[p->count - 1] = last;
+    return result;
+}
+
 static void motions_fill(const struct sky *sky, tai_ns t, struct sky_motion *out)
 {
     for (size_t k = 0; k < sky->site_count; k++)
@@ -208,9 +227,10 @@ static err sweep(struct sky *sky, tai_ns until, struct sky_motion *left, struct 
         tai_ns next = sky->plan_end - sky->plan_end % CELL_NS + CELL_NS;
         struct cell c = {sky->plan_end, (double)(next - sky->plan_end) / 1e9, left, right};
         motions_fill(sky, next, right);
-        for (size_t k = 0; k < sky->pair_count; k++)
-            if (sky->pairs[k].kind != LINK_FIBRE)
-                TRY(pair_sweep(sky, &sky->pairs[k], &c));
+        for (; sky->swept_pairs < sky->pair_count; sky->swept_pairs++)
+            if (sky->pairs[sky->swept_pairs].kind != LINK_FIBRE)
+                TRY(pair_sweep_or_keep(sky, &sky->pairs[sky->swept_pairs], &c));
+        sky->swept_pairs = 0;
         sky->plan_end = next;
         struct sky_motion *old = left;
         left = right;
@@ -404,7 +424,7 @@ void sky_check(const struct sky *sky)
             const struct contact *c = &p->contacts[i];
             ASSERT(c->a < c->b && c->start <= c->end);
             ASSERT(i == 0 || p->contacts[i - 1].end < c->start);
-            ASSERT(c->end <= sky->plan_end || p->kind == LINK_FIBRE);
+            ASSERT(c->end <= sky->plan_end + (sky->swept_pairs ? CELL_NS : 0) || p->kind == LINK_FIBRE);
         }
         ASSERT(!p->open || p->count > 0);
     }

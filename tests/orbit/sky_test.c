@@ -153,6 +153,36 @@ static void extending_in_steps_gives_the_same_plan_and_digest(void **state)
     assert_int_equal(heap.used_bytes, 0);
 }
 
+static void running_out_of_memory_leaves_a_plan_that_goes_on_later(void **state)
+{
+    (void)state;
+    struct site sites[6];
+    size_t count = first_mesh(sites);
+    struct link_rules rules = link_rules_default();
+    static _Alignas(16) uint8_t memory[64 << 10];
+    struct sky wanted;
+    assert_int_equal(sky_init(&wanted, NULL, sites, count, &rules, START), ERR_OK);
+    assert_int_equal(sky_plan_extend(&wanted, START + 24 * NS_PER_HOUR), ERR_OK);
+    int failures = 0;
+    for (size_t capacity = 8 << 10; capacity < 40 << 10; capacity += 512) {
+        struct heap heap;
+        struct sky sky;
+        heap_init(&heap, memory, capacity);
+        if (sky_init(&sky, &heap, sites, count, &rules, START) != ERR_OK)
+            continue;
+        err result = sky_plan_extend(&sky, START + 24 * NS_PER_HOUR);
+        sky_check(&sky);
+        if (result == ERR_NO_MEMORY)
+            failures += sky_plan_end(&sky) > START;
+        heap.capacity = sizeof memory; /* the budget grows */
+        assert_int_equal(sky_plan_extend(&sky, START + 24 * NS_PER_HOUR), ERR_OK);
+        assert_true(sky_digest(&sky) == sky_digest(&wanted));
+        sky_check(&sky);
+    }
+    assert_true(failures > 0);
+    sky_free(&wanted);
+}
+
 static void neighbouring_pearls_always_see_each_other(void **state)
 {
     (void)state;
@@ -298,6 +328,7 @@ int main(void)
         cmocka_unit_test(the_plan_is_the_truth_sampled_every_second),
         cmocka_unit_test(every_edge_is_true_inside_and_false_outside),
         cmocka_unit_test(extending_in_steps_gives_the_same_plan_and_digest),
+        cmocka_unit_test(running_out_of_memory_leaves_a_plan_that_goes_on_later),
         cmocka_unit_test(neighbouring_pearls_always_see_each_other),
         cmocka_unit_test(a_grid_joins_rings_and_planes_but_not_over_the_poles),
         cmocka_unit_test(tells_position_and_sunlight),
