@@ -1,4 +1,5 @@
-/* bench/sgp4.c - propagations per CPU second and core: near-Earth, deep space, and set-up from elements. */
+/* bench/sgp4.c - propagations per CPU second and core: near-Earth, deep space, and set-up from
+ * elements. */
 #include <stdio.h>
 #include <time.h>
 
@@ -15,8 +16,9 @@ static double cpu_seconds(void)
 
 static void print_rate(const char *name, double count, double seconds)
 {
-    printf("{\"name\":\"%s\",\"unit\":\"1/s\",\"value\":%.0f,\"n\":%.0f,\"command\":\"./dev bench sgp4\"}\n", name,
-           count / seconds, count);
+    printf("{\"name\":\"%s\",\"unit\":\"1/s\",\"value\":%.0f,\"n\":%.0f,\"command\":\"./dev bench "
+           "sgp4\"}\n",
+           name, count / seconds, count);
 }
 
 static struct elements element_set(int k, double mean_motion)

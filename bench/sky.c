@@ -1,4 +1,5 @@
-/* bench/sky.c - contact plan of 1,000 satellites (+Grid) and 2 gateways for 100 minutes; cost of questions. */
+/* bench/sky.c - contact plan of 1,000 satellites (+Grid) and 2 gateways for 100 minutes; cost of
+ * questions. */
 #include <stdio.h>
 #include <time.h>
 
@@ -16,20 +17,29 @@ static double cpu_seconds(void)
 
 static void print(const char *name, const char *unit, double value, double n)
 {
-    printf("{\"name\":\"%s\",\"unit\":\"%s\",\"value\":%.6g,\"n\":%.0f,\"command\":\"./dev bench sky\"}\n", name, unit,
-           value, n);
+    printf("{\"name\":\"%s\",\"unit\":\"%s\",\"value\":%.6g,\"n\":%.0f,\"command\":\"./dev bench "
+           "sky\"}\n",
+           name, unit, value, n);
 }
 
 static bool sites_fill(struct site *sites, tai_ns epoch)
 {
-    struct walker w = {.inclination_deg = 53, .total = SATELLITES, .planes = 25, .phasing = 1, .altitude_km = 550, .epoch = epoch};
+    struct walker w = {.inclination_deg = 53,
+                       .total = SATELLITES,
+                       .planes = 25,
+                       .phasing = 1,
+                       .altitude_km = 550,
+                       .epoch = epoch};
     for (uint32_t k = 0; k < SATELLITES; k++) {
-        sites[k] = (struct site){.node = 10 + k, .kind = SITE_SATELLITE, .plane = k / 40, .slot = k % 40};
+        sites[k] =
+            (struct site){.node = 10 + k, .kind = SITE_SATELLITE, .plane = k / 40, .slot = k % 40};
         if (walker_elements(&w, k, &sites[k].elements) != ERR_OK)
             return false;
     }
-    sites[SATELLITES] = (struct site){.node = 1, .kind = SITE_GROUND, .latitude_deg = 48, .longitude_deg = 11};
-    sites[SATELLITES + 1] = (struct site){.node = 2, .kind = SITE_GROUND, .latitude_deg = -33, .longitude_deg = 151};
+    sites[SATELLITES] =
+        (struct site){.node = 1, .kind = SITE_GROUND, .latitude_deg = 48, .longitude_deg = 11};
+    sites[SATELLITES + 1] =
+        (struct site){.node = 2, .kind = SITE_GROUND, .latitude_deg = -33, .longitude_deg = 151};
     return true;
 }
 
@@ -57,7 +67,8 @@ int main(void)
     uint64_t sum = 0;
     const int rounds = 1000000;
     for (int k = 0; k < rounds; k++)
-        sum += sky_contact_at(&sky, 1, 10 + (uint32_t)k % SATELLITES, start + k * 5000000LL) != NULL;
+        sum +=
+            sky_contact_at(&sky, 1, 10 + (uint32_t)k % SATELLITES, start + k * 5000000LL) != NULL;
     print("sky_contact_at", "ns", (cpu_seconds() - before) / rounds * 1e9, rounds);
 
     before = cpu_seconds();

@@ -1,4 +1,5 @@
-/* fuzz/omm.c - any bytes as an OMM in each notation: no crash; records that pass are fit for SGP4; errors say why. */
+/* fuzz/omm.c - any bytes as an OMM in each notation: no crash; records that pass are fit for SGP4;
+ * errors say why. */
 #include <stdlib.h>
 
 #include "orbit/omm.h"
@@ -21,7 +22,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (int notation = OMM_AUTO; notation <= OMM_CSV; notation++) {
         struct parse_error error = {0};
         size_t count = 0;
-        err result = omm_read(span_of(data, size), (enum omm_notation)notation, take, &count, &error);
+        err result =
+            omm_read(span_of(data, size), (enum omm_notation)notation, take, &count, &error);
         if (result != ERR_OK && error.text[0] == 0)
             abort();
     }

@@ -1,4 +1,5 @@
-/* fuzz/tle.c - any bytes as a TLE file: no crash, and what is read can be written and read again. */
+/* fuzz/tle.c - any bytes as a TLE file: no crash, and what is read can be written and read again.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,7 +33,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             char one[TLE_LINE_SIZE], two[TLE_LINE_SIZE];
             if (tle_write(&e, one, two) != ERR_OK)
                 continue;
-            if (tle_parse_lines(span_text(e.name), span_text(one), span_text(two), TLE_STRICT, &again, &error) != ERR_OK)
+            if (tle_parse_lines(span_text(e.name), span_text(one), span_text(two), TLE_STRICT,
+                                &again, &error) != ERR_OK)
                 abort();
             if (again.catalog != e.catalog)
                 abort();

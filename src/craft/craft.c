@@ -14,13 +14,32 @@
 struct craft_params craft_params_box(void)
 {
     return (struct craft_params){
-        .array_area_m2 = 20.0, .cell_efficiency = 0.30, .packing = 0.90, .degradation_per_year = 0.01,
-        .temperature_coefficient = 0.0020, .cell_temperature_k = 333.15, .array_tracks_sun = true,
-        .battery_wh = 8000.0, .charge_efficiency = 0.95, .discharge_efficiency = 0.95, .battery_floor_fraction = 0.30,
-        .core_capacity_j_k = 150e3, .radiator_capacity_j_k = 20e3, .conductance_w_k = 300.0,
-        .conductance_closed_w_k = 3.0, .pipe_closed_k = 278.15, .pipe_open_k = 288.15,
-        .radiator_area_m2 = 5.2, .emissivity = 0.86, .absorptivity = 0.15, .earth_infrared_w_m2 = 237.0, .albedo = 0.30,
-        .heater_w = 200.0, .heater_on_k = 268.15, .core_limit_k = 343.15, .base_load_w = 400.0,
+        .array_area_m2 = 20.0,
+        .cell_efficiency = 0.30,
+        .packing = 0.90,
+        .degradation_per_year = 0.01,
+        .temperature_coefficient = 0.0020,
+        .cell_temperature_k = 333.15,
+        .array_tracks_sun = true,
+        .battery_wh = 8000.0,
+        .charge_efficiency = 0.95,
+        .discharge_efficiency = 0.95,
+        .battery_floor_fraction = 0.30,
+        .core_capacity_j_k = 150e3,
+        .radiator_capacity_j_k = 20e3,
+        .conductance_w_k = 300.0,
+        .conductance_closed_w_k = 3.0,
+        .pipe_closed_k = 278.15,
+        .pipe_open_k = 288.15,
+        .radiator_area_m2 = 5.2,
+        .emissivity = 0.86,
+        .absorptivity = 0.15,
+        .earth_infrared_w_m2 = 237.0,
+        .albedo = 0.30,
+        .heater_w = 200.0,
+        .heater_on_k = 268.15,
+        .core_limit_k = 343.15,
+        .base_load_w = 400.0,
     };
 }
 
@@ -49,15 +68,32 @@ err craft_params_check(const struct craft_params *p)
     const struct {
         double value, least, most;
     } ranges[] = {
-        {p->array_area_m2, 0.0, 1e8},         {p->cell_efficiency, 0.0, 1.0},       {p->packing, 0.0, 1.0},
-        {p->degradation_per_year, 0.0, 0.5},  {p->age_years, 0.0, 100.0},           {p->temperature_coefficient, 0.0, 0.01},
-        {p->cell_temperature_k, 100.0, 500.0}, {p->battery_wh, 1e-3, 4e6},          {p->charge_efficiency, 0.01, 1.0},
-        {p->discharge_efficiency, 0.01, 1.0}, {p->battery_floor_fraction, 0.0, 1.0}, {p->core_capacity_j_k, 1e-3, 1e12},
-        {p->radiator_capacity_j_k, 1e-3, 1e12}, {p->conductance_w_k, 1e-6, 1e12},   {p->conductance_closed_w_k, 1e-6, 1e12},
-        {p->pipe_closed_k, 1.0, 1000.0},      {p->pipe_open_k, 1.0, 1000.0},          {p->radiator_area_m2, 1e-6, 1e8},
-        {p->emissivity, 1e-3, 1.0},           {p->absorptivity, 0.0, 1.0},          {p->earth_infrared_w_m2, 0.0, 1000.0},
-        {p->albedo, 0.0, 1.0},                {p->heater_w, 0.0, 1e6},              {p->heater_on_k, 0.0, 1000.0},
-        {p->core_limit_k, 1.0, 1000.0},       {p->base_load_w, 0.0, 1e6},
+        {p->array_area_m2, 0.0, 1e8},
+        {p->cell_efficiency, 0.0, 1.0},
+        {p->packing, 0.0, 1.0},
+        {p->degradation_per_year, 0.0, 0.5},
+        {p->age_years, 0.0, 100.0},
+        {p->temperature_coefficient, 0.0, 0.01},
+        {p->cell_temperature_k, 100.0, 500.0},
+        {p->battery_wh, 1e-3, 4e6},
+        {p->charge_efficiency, 0.01, 1.0},
+        {p->discharge_efficiency, 0.01, 1.0},
+        {p->battery_floor_fraction, 0.0, 1.0},
+        {p->core_capacity_j_k, 1e-3, 1e12},
+        {p->radiator_capacity_j_k, 1e-3, 1e12},
+        {p->conductance_w_k, 1e-6, 1e12},
+        {p->conductance_closed_w_k, 1e-6, 1e12},
+        {p->pipe_closed_k, 1.0, 1000.0},
+        {p->pipe_open_k, 1.0, 1000.0},
+        {p->radiator_area_m2, 1e-6, 1e8},
+        {p->emissivity, 1e-3, 1.0},
+        {p->absorptivity, 0.0, 1.0},
+        {p->earth_infrared_w_m2, 0.0, 1000.0},
+        {p->albedo, 0.0, 1.0},
+        {p->heater_w, 0.0, 1e6},
+        {p->heater_on_k, 0.0, 1000.0},
+        {p->core_limit_k, 1.0, 1000.0},
+        {p->base_load_w, 0.0, 1e6},
     };
     for (size_t k = 0; k < COUNT_OF(ranges); k++)
         if (!between(ranges[k].value, ranges[k].least, ranges[k].most))
@@ -80,8 +116,8 @@ double craft_array_power_w(const struct craft_params *p, const struct state *sky
     double cosine = p->array_tracks_sun ? 1.0 : cos(sky->beta_rad);
     double aged = pow(1.0 - p->degradation_per_year, p->age_years);
     double warm = 1.0 - p->temperature_coefficient * (p->cell_temperature_k - CELL_REFERENCE_K);
-    double power = solar_flux_w_m2(sky) * p->array_area_m2 * p->cell_efficiency * p->packing * aged * cosine *
-                   sky->sunlit * warm;
+    double power = solar_flux_w_m2(sky) * p->array_area_m2 * p->cell_efficiency * p->packing *
+                   aged * cosine * sky->sunlit * warm;
     return fmax(0.0, power);
 }
 
@@ -89,7 +125,8 @@ double craft_earth_view_factor(double altitude_km, double gamma_rad)
 {
     /* Howell C-41: small plate at distance H Earth radii, normal tilted gamma from nadir. */
     const double h = 1.0 + fmax(altitude_km, 1e-6) / WGS84_RADIUS_KM;
-    const double full = acos(1.0 / h); /* below this tilt the whole Earth is in front of the plate */
+    const double full =
+        acos(1.0 / h); /* below this tilt the whole Earth is in front of the plate */
     if (gamma_rad <= full)
         return cos(gamma_rad) / (h * h);
     if (gamma_rad >= M_PI - full)
@@ -103,7 +140,8 @@ double craft_earth_view_factor(double altitude_km, double gamma_rad)
 
 double craft_environment_w(const struct craft_params *p, const struct state *sky)
 {
-    /* Both faces are edge-on to the Earth; the one on the Sun's side of the orbit plane sees the Sun. */
+    /* Both faces are edge-on to the Earth; the one on the Sun's side of the orbit plane sees the
+     * Sun. */
     double view = craft_earth_view_factor(sky->altitude_km, M_PI / 2.0);
     double solar = solar_flux_w_m2(sky);
     double zenith = vector_dot(sky->r_teme_km, sky->sun_teme_km) /
@@ -119,12 +157,15 @@ static double battery_capacity_j(const struct craft_params *p)
     return p->battery_wh * 3600.0;
 }
 
-void craft_init(struct craft *c, const struct craft_params *p, double battery_fraction, double kelvin)
+void craft_init(struct craft *c, const struct craft_params *p, double battery_fraction,
+                double kelvin)
 {
     ASSERT(craft_params_check(p) == ERR_OK);
     ASSERT(between(battery_fraction, 0.0, 1.0) && between(kelvin, SPACE_K, 1000.0));
-    *c = (struct craft){
-        .battery_j = battery_fraction * battery_capacity_j(p), .core_k = kelvin, .radiator_k = kelvin, .sunlit = 1.0};
+    *c = (struct craft){.battery_j = battery_fraction * battery_capacity_j(p),
+                        .core_k = kelvin,
+                        .radiator_k = kelvin,
+                        .sunlit = 1.0};
 }
 
 static void residual_note(struct craft *c, double error, double scale)
@@ -138,7 +179,8 @@ struct power {
     double served, loss;
 };
 
-static struct power charge(struct craft *c, const struct craft_params *p, double surplus_w, double load_w, double dt)
+static struct power charge(struct craft *c, const struct craft_params *p, double surplus_w,
+                           double load_w, double dt)
 {
     double room = battery_capacity_j(p) - c->battery_j;
     double offered = surplus_w * dt;
@@ -152,9 +194,10 @@ static struct power charge(struct craft *c, const struct craft_params *p, double
     return (struct power){load_w, loss / dt};
 }
 
-/* Lanes and radios may draw the battery down to its floor, base load and heater to the last joule. */
-static struct power discharge(struct craft *c, const struct craft_params *p, double generation_w, double vital_w,
-                              double load_w, double dt)
+/* Lanes and radios may draw the battery down to its floor, base load and heater to the last joule.
+ */
+static struct power discharge(struct craft *c, const struct craft_params *p, double generation_w,
+                              double vital_w, double load_w, double dt)
 {
     double floor_j = p->battery_floor_fraction * battery_capacity_j(p);
     double above_floor = fmax(0.0, c->battery_j - floor_j) * p->discharge_efficiency;
@@ -179,8 +222,10 @@ static double conductance_w_k(const struct craft_params *p, double core_k)
     return p->conductance_closed_w_k + opening * (p->conductance_w_k - p->conductance_closed_w_k);
 }
 
-/* Implicit midpoint: both nodes at the middle of the step; the core is eliminated, Newton finds the radiator. */
-static void heat_step(struct craft *c, const struct craft_params *p, double core_w, double environment_w, double dt)
+/* Implicit midpoint: both nodes at the middle of the step; the core is eliminated, Newton finds the
+ * radiator. */
+static void heat_step(struct craft *c, const struct craft_params *p, double core_w,
+                      double environment_w, double dt)
 {
     const double half = 0.5 * dt, g = conductance_w_k(p, c->core_k);
     const double radiance = p->emissivity * STEFAN_BOLTZMANN * 2.0 * p->radiator_area_m2;
@@ -191,7 +236,8 @@ static void heat_step(struct craft *c, const struct craft_params *p, double core
     for (int k = 0; k < 50; k++) {
         core = (cc * c->core_k + half * (core_w + g * r)) / share;
         double r3 = r * r * r;
-        double f = cr * (r - c->radiator_k) - half * (g * (core - r) + environment_w - radiance * (r3 * r - sky));
+        double f = cr * (r - c->radiator_k) -
+                   half * (g * (core - r) + environment_w - radiance * (r3 * r - sky));
         double slope = cr + half * (g - g * half * g / share + 4.0 * radiance * r3);
         double step = f / slope;
         r = fmax(SPACE_K, r - step);
@@ -203,13 +249,14 @@ static void heat_step(struct craft *c, const struct craft_params *p, double core
     double core_new = 2.0 * core - c->core_k, radiator_new = 2.0 * r - c->radiator_k;
     double stored = cc * (core_new - c->core_k) + cr * (radiator_new - c->radiator_k);
     residual_note(c, stored - dt * (core_w + environment_w - radiated),
-                  cc * core_new + cr * radiator_new + dt * (core_w + environment_w + fabs(radiated)));
+                  cc * core_new + cr * radiator_new +
+                      dt * (core_w + environment_w + fabs(radiated)));
     c->core_k = fmax(SPACE_K, core_new);
     c->radiator_k = fmax(SPACE_K, radiator_new);
 }
 
-static void piece(struct craft *c, const struct craft_params *p, double generation_w, double environment_w,
-                  double payload_w, double dt)
+static void piece(struct craft *c, const struct craft_params *p, double generation_w,
+                  double environment_w, double payload_w, double dt)
 {
     double heater_off_k = p->heater_on_k + HEATER_HYSTERESIS_K;
     c->heater_on = c->core_k < (c->heater_on ? heater_off_k : p->heater_on_k);
@@ -222,7 +269,8 @@ static void piece(struct craft *c, const struct craft_params *p, double generati
     heat_step(c, p, power.served + power.loss, environment_w, dt);
 }
 
-void craft_step(struct craft *c, const struct craft_params *p, const struct state *sky, uint32_t load_mw, duration_ns dt)
+void craft_step(struct craft *c, const struct craft_params *p, const struct state *sky,
+                uint32_t load_mw, duration_ns dt)
 {
     ASSERT(dt > 0);
     double generation = craft_array_power_w(p, sky), environment = craft_environment_w(p, sky);
@@ -268,16 +316,20 @@ static void forecast_note(struct craft_forecast *f, const struct craft_state *s,
     f->floor_kept = f->floor_kept && !s->shedding;
 }
 
-err craft_forecast(const struct craft *c, const struct craft_params *p, const struct sky *sky, uint32_t node, tai_ns from,
-                   tai_ns until, uint32_t planned_load_mw, struct craft_forecast *out)
+err craft_forecast(const struct craft *c, const struct craft_params *p, const struct sky *sky,
+                   uint32_t node, tai_ns from, tai_ns until, uint32_t planned_load_mw,
+                   struct craft_forecast *out)
 {
     duration_ns span;
     if (__builtin_sub_overflow(until, from, &span) || span < 0 || span > FORECAST_MAX)
         return ERR_RANGE;
     struct craft ahead = *c;
     struct craft_state s = craft_state_of(&ahead, p);
-    *out = (struct craft_forecast){.battery_min_mwh = s.battery_mwh, .core_max_mk = s.core_mk,
-                                   .battery_min_at = from, .core_max_at = from, .floor_kept = true};
+    *out = (struct craft_forecast){.battery_min_mwh = s.battery_mwh,
+                                   .core_max_mk = s.core_mk,
+                                   .battery_min_at = from,
+                                   .core_max_at = from,
+                                   .floor_kept = true};
     double lit_s = 0.0;
     for (tai_ns t = from; t < until;) {
         duration_ns step = MIN(until - t, (duration_ns)PIECE_S * NS_PER_S);
@@ -292,8 +344,9 @@ err craft_forecast(const struct craft *c, const struct craft_params *p, const st
     out->battery_end_mwh = s.battery_mwh;
     out->core_end_mk = s.core_mk;
     out->sunlit_permille = span > 0 ? quantise(1e12 * lit_s / (double)span) : s.sunlit;
-    out->floor_kept = out->floor_kept &&
-                      out->battery_min_mwh >= (uint32_t)(p->battery_floor_fraction * s.battery_capacity_mwh);
+    out->floor_kept =
+        out->floor_kept &&
+        out->battery_min_mwh >= (uint32_t)(p->battery_floor_fraction * s.battery_capacity_mwh);
     out->limit_kept = out->core_max_mk <= quantise(p->core_limit_k * 1000.0);
     return ERR_OK;
 }

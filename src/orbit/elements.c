@@ -27,7 +27,8 @@ struct range {
 
 err elements_check(const struct elements *e, struct parse_error *error)
 {
-    /* Angles may be any turn within one revolution; limits otherwise follow the columns of the TLE. */
+    /* Angles may be any turn within one revolution; limits otherwise follow the columns of the TLE.
+     */
     const struct range ranges[] = {
         {"mean motion", e->mean_motion_rev_day, 1e-6, 18.0},
         {"eccentricity", e->eccentricity, 0.0, 0.9999999},
@@ -40,11 +41,13 @@ err elements_check(const struct elements *e, struct parse_error *error)
         {"second derivative of mean motion", e->mean_motion_ddot, -100.0, 100.0},
     };
     for (size_t k = 0; k < COUNT_OF(ranges); k++)
-        if (!(ranges[k].value >= ranges[k].least && ranges[k].value <= ranges[k].most)) /* NaN fails too */
-            return parse_fail(error, ERR_INVALID, 0, 0, "%s %g is outside %g..%g", ranges[k].name, ranges[k].value,
-                              ranges[k].least, ranges[k].most);
+        if (!(ranges[k].value >= ranges[k].least &&
+              ranges[k].value <= ranges[k].most)) /* NaN fails too */
+            return parse_fail(error, ERR_INVALID, 0, 0, "%s %g is outside %g..%g", ranges[k].name,
+                              ranges[k].value, ranges[k].least, ranges[k].most);
     if (e->catalog > ELEMENTS_CATALOG_MAX)
-        return parse_fail(error, ERR_INVALID, 0, 0, "catalogue number %u has more than nine digits", e->catalog);
+        return parse_fail(error, ERR_INVALID, 0, 0, "catalogue number %u has more than nine digits",
+                          e->catalog);
     if (!memchr(e->name, 0, sizeof e->name) || !memchr(e->designator, 0, sizeof e->designator))
         return parse_fail(error, ERR_INVALID, 0, 0, "name or designator is not terminated");
     return ERR_OK;

@@ -2,7 +2,8 @@
 
 #include <math.h>
 
-#define J2000_UNIX_S 946728000LL /* 2000-01-01T12:00:00 UTC by the constant offset of base/time.h */
+#define J2000_UNIX_S 946728000LL /* 2000-01-01T12:00:00 UTC by the constant offset of base/time.h  \
+                                  */
 
 double vector_length(const double a[3])
 {
@@ -45,7 +46,8 @@ void frames_ecef_to_teme(double gmst_rad, const double ecef[3], double teme[3])
     frames_teme_to_ecef(-gmst_rad, ecef, teme);
 }
 
-void frames_velocity_to_ecef(double gmst_rad, const double v_teme[3], const double r_ecef[3], double v_ecef[3])
+void frames_velocity_to_ecef(double gmst_rad, const double v_teme[3], const double r_ecef[3],
+                             double v_ecef[3])
 {
     frames_teme_to_ecef(gmst_rad, v_teme, v_ecef);
     v_ecef[0] += EARTH_RATE_RAD_S * r_ecef[1];
@@ -64,7 +66,8 @@ void frames_geodetic_to_ecef(const struct geodetic *g, double ecef[3])
 
 struct geodetic frames_ecef_to_geodetic(const double ecef[3])
 {
-    /* Bowring 1985 on the parametric latitude; two rounds are exact to rounding above the deep interior. */
+    /* Bowring 1985 on the parametric latitude; two rounds are exact to rounding above the deep
+     * interior. */
     const double a = WGS84_RADIUS_KM, f = WGS84_FLATTENING, b = a * (1.0 - f);
     const double e2 = f * (2.0 - f), ep2 = e2 / (1.0 - e2);
     double p = sqrt(ecef[0] * ecef[0] + ecef[1] * ecef[1]);
@@ -93,6 +96,7 @@ double frames_great_circle_km(const struct geodetic *a, const struct geodetic *b
     double u[3], v[3];
     frames_up(a, u);
     frames_up(b, v);
-    double cross[3] = {u[1] * v[2] - u[2] * v[1], u[2] * v[0] - u[0] * v[2], u[0] * v[1] - u[1] * v[0]};
+    double cross[3] = {u[1] * v[2] - u[2] * v[1], u[2] * v[0] - u[0] * v[2],
+                       u[0] * v[1] - u[1] * v[0]};
     return 6371.0088 * atan2(vector_length(cross), vector_dot(u, v));
 }

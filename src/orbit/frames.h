@@ -1,9 +1,10 @@
 /*
- * orbit/frames.h - frames and angles: Greenwich sidereal time, TEME to Earth-fixed, WGS84 geodetic coordinates.
+ * orbit/frames.h - frames and angles: Greenwich sidereal time, TEME to Earth-fixed, WGS84 geodetic
+ * coordinates.
  *
- * Story:   SGP4 speaks TEME; stations and maps speak Earth-fixed. The Earth-fixed frame here is the pseudo Earth-fixed
- *          one: PEF = Rz(GMST82) TEME, with UT1 = UTC and no polar motion (both below 50 m on the ground).
- * Units:   kilometres, radians (angles ending in _rad), degrees (ending in _deg).
+ * Story:   SGP4 speaks TEME; stations and maps speak Earth-fixed. The Earth-fixed frame here is the
+ * pseudo Earth-fixed one: PEF = Rz(GMST82) TEME, with UT1 = UTC and no polar motion (both below 50
+ * m on the ground). Units:   kilometres, radians (angles ending in _rad), degrees (ending in _deg).
  * Source:  Vallado 2013, chapter 3; IAU 1982 sidereal time (Aoki et al.); WGS84.
  * Errors:  none; every function is total on finite input.
  * Threads: pure.
@@ -33,8 +34,10 @@ double frames_tt_centuries(tai_ns t);
 void frames_teme_to_ecef(double gmst_rad, const double teme[3], double ecef[3]);
 void frames_ecef_to_teme(double gmst_rad, const double ecef[3], double teme[3]);
 
-/* Velocity relative to the turning Earth, in Earth-fixed axes; `r_ecef` is the Earth-fixed position. */
-void frames_velocity_to_ecef(double gmst_rad, const double v_teme[3], const double r_ecef[3], double v_ecef[3]);
+/* Velocity relative to the turning Earth, in Earth-fixed axes; `r_ecef` is the Earth-fixed
+ * position. */
+void frames_velocity_to_ecef(double gmst_rad, const double v_teme[3], const double r_ecef[3],
+                             double v_ecef[3]);
 
 /* WGS84. The inverse is good to a micrometre for altitudes above -5,000 km. */
 void frames_geodetic_to_ecef(const struct geodetic *g, double ecef[3]);

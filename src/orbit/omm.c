@@ -12,7 +12,8 @@ static struct span trimmed(struct span s)
         s.data++;
         s.size--;
     }
-    while (s.size && (s.data[s.size - 1] == ' ' || s.data[s.size - 1] == '\t' || s.data[s.size - 1] == '\r'))
+    while (s.size &&
+           (s.data[s.size - 1] == ' ' || s.data[s.size - 1] == '\t' || s.data[s.size - 1] == '\r'))
         s.size--;
     return s;
 }
@@ -27,7 +28,15 @@ static const char *shown(struct span s, char out[40])
     return out;
 }
 
-enum field_kind { FIELD_TEXT, FIELD_NUMBER, FIELD_COUNT, FIELD_DIGIT, FIELD_EPOCH, FIELD_CLASS, FIELD_MUST_BE };
+enum field_kind {
+    FIELD_TEXT,
+    FIELD_NUMBER,
+    FIELD_COUNT,
+    FIELD_DIGIT,
+    FIELD_EPOCH,
+    FIELD_CLASS,
+    FIELD_MUST_BE
+};
 
 /* One table: key, what it must look like, where it goes, whether a record needs it. */
 struct field {
@@ -64,10 +73,12 @@ static const struct field fields[] = {
 };
 _Static_assert(COUNT_OF(fields) <= 32, "a bit per field");
 
-static err refuse(struct omm_record *r, const struct field *f, struct span value, int line, int column, const char *why)
+static err refuse(struct omm_record *r, const struct field *f, struct span value, int line,
+                  int column, const char *why)
 {
     char text[40];
-    return parse_fail(r->error, ERR_INVALID, line, column, "%s: '%s' %s", f->key, shown(value, text), why);
+    return parse_fail(r->error, ERR_INVALID, line, column, "%s: '%s' %s", f->key,
+                      shown(value, text), why);
 }
 
 static bool digits_of(struct span s, size_t at, size_t count, int *out)
@@ -83,7 +94,8 @@ static bool digits_of(struct span s, size_t at, size_t count, int *out)
     return true;
 }
 
-/* "2025-10-04T12:34:56.123456" or "2025-277T12:34:56.5", Z optional (CCSDS ASCII time codes A and B). */
+/* "2025-10-04T12:34:56.123456" or "2025-277T12:34:56.5", Z optional (CCSDS ASCII time codes A and
+ * B). */
 static bool epoch_of(struct span s, tai_ns *out)
 {
     int year, day_of_year;
@@ -95,7 +107,8 @@ static bool epoch_of(struct span s, tai_ns *out)
     if (s.size > 9 && s.data[4] == '-' && s.data[8] == 'T') {
         if (!digits_of(s, 5, 3, &day_of_year) || day_of_year < 1 || day_of_year > 366)
             return false;
-        snprintf(text, sizeof text, "%04d-01-01%.*sZ", year, (int)(n - 8), (const char *)s.data + 8);
+        snprintf(text, sizeof text, "%04d-01-01%.*sZ", year, (int)(n - 8),
+                 (const char *)s.data + 8);
         shift = (tai_ns)(day_of_year - 1) * NS_PER_DAY;
     } else {
         snprintf(text, sizeof text, "%.*sZ", (int)n, (const char *)s.data);
@@ -106,7 +119,8 @@ static bool epoch_of(struct span s, tai_ns *out)
     return true;
 }
 
-static err text_set(struct omm_record *r, const struct field *f, struct span value, int line, int column)
+static err text_set(struct omm_record *r, const struct field *f, struct span value, int line,
+                    int column)
 {
     char *out = (char *)&r->elements + f->offset;
     for (size_t k = 0; k < value.size; k++)
@@ -118,7 +132,8 @@ static err text_set(struct omm_record *r, const struct field *f, struct span val
     return ERR_OK;
 }
 
-static err count_set(struct omm_record *r, const struct field *f, struct span value, int line, int column)
+static err count_set(struct omm_record *r, const struct field *f, struct span value, int line,
+                     int column)
 {
     uint64_t count;
     if (parse_u64(value, f->size, &count) != ERR_OK)
@@ -133,7 +148,8 @@ static err count_set(struct omm_record *r, const struct field *f, struct span va
     return ERR_OK;
 }
 
-static err must_be(struct omm_record *r, const struct field *f, struct span value, int line, int column)
+static err must_be(struct omm_record *r, const struct field *f, struct span value, int line,
+                   int column)
 {
     char wanted[OMM_VALUE_SIZE + 3];
     if (value.size < OMM_VALUE_SIZE) {
@@ -144,7 +160,8 @@ static err must_be(struct omm_record *r, const struct field *f, struct span valu
     return refuse(r, f, value, line, column, "is not supported (TEME, UTC, EARTH, SGP4 only)");
 }
 
-static err field_set(struct omm_record *r, const struct field *f, struct span value, int line, int column)
+static err field_set(struct omm_record *r, const struct field *f, struct span value, int line,
+                     int column)
 {
     void *at = (char *)&r->elements + f->offset;
     double number;
@@ -162,7 +179,8 @@ static err field_set(struct omm_record *r, const struct field *f, struct span va
         return count_set(r, f, value, line, column);
     case FIELD_EPOCH:
         if (!epoch_of(value, &epoch))
-            return refuse(r, f, value, line, column, "is not a UTC time like 2025-10-04T12:34:56.789");
+            return refuse(r, f, value, line, column,
+                          "is not a UTC time like 2025-10-04T12:34:56.789");
         memcpy(at, &epoch, sizeof epoch);
         return ERR_OK;
     case FIELD_CLASS:
@@ -206,7 +224,8 @@ err omm_record_end(struct omm_record *r)
 {
     for (size_t k = 0; k < COUNT_OF(fields); k++)
         if (fields[k].required && !(r->seen & (UINT32_C(1) << k)))
-            return parse_fail(r->error, ERR_INVALID, r->line, 0, "the record has no %s", fields[k].key);
+            return parse_fail(r->error, ERR_INVALID, r->line, 0, "the record has no %s",
+                              fields[k].key);
     struct parse_error why = {0};
     if (elements_check(&r->elements, &why) != ERR_OK)
         return parse_fail(r->error, ERR_INVALID, r->line, 0, "%.150s", why.text);
@@ -279,7 +298,8 @@ static err read_kvn(struct span text, struct omm_record *r)
     return omm_record_end(r);
 }
 
-/* Splits a CSV row in place: quotes may surround a cell, not appear in it. Returns the number of cells, or -1. */
+/* Splits a CSV row in place: quotes may surround a cell, not appear in it. Returns the number of
+ * cells, or -1. */
 static int csv_split(struct span row, struct span cells[OMM_COLUMNS_MAX])
 {
     int count = 0;
@@ -313,16 +333,20 @@ static err read_csv(struct span text, struct omm_record *r)
         return parse_fail(r->error, ERR_INVALID, 1, 1, "the text is empty");
     int columns = csv_split(row, header);
     if (columns < 0)
-        return parse_fail(r->error, ERR_INVALID, 1, 1, "the header is malformed or has more than %d columns", OMM_COLUMNS_MAX);
+        return parse_fail(r->error, ERR_INVALID, 1, 1,
+                          "the header is malformed or has more than %d columns", OMM_COLUMNS_MAX);
     while (line_next(&l, &row)) {
         if (trimmed(row).size == 0)
             continue;
         int count = csv_split(row, cells);
         if (count != columns)
-            return parse_fail(r->error, ERR_INVALID, l.line, 1, "the row has %d cells, the header %d (-1: malformed)", count, columns);
+            return parse_fail(r->error, ERR_INVALID, l.line, 1,
+                              "the row has %d cells, the header %d (-1: malformed)", count,
+                              columns);
         omm_record_begin(r, l.line);
         for (int k = 0; k < count; k++)
-            TRY(omm_record_set(r, header[k], cells[k], l.line, (int)(cells[k].data - row.data) + 1));
+            TRY(omm_record_set(r, header[k], cells[k], l.line,
+                               (int)(cells[k].data - row.data) + 1));
         TRY(omm_record_end(r));
     }
     return ERR_OK;
@@ -331,7 +355,8 @@ static err read_csv(struct span text, struct omm_record *r)
 static enum omm_notation notation_of(struct span text)
 {
     size_t at = 0;
-    while (at < text.size && (text.data[at] == ' ' || text.data[at] == '\n' || text.data[at] == '\r' || text.data[at] == '\t'))
+    while (at < text.size && (text.data[at] == ' ' || text.data[at] == '\n' ||
+                              text.data[at] == '\r' || text.data[at] == '\t'))
         at++;
     if (at == text.size)
         return OMM_KVN;
@@ -341,15 +366,18 @@ static enum omm_notation notation_of(struct span text)
         return OMM_JSON;
     struct lines l = {text, at, 0};
     struct span first;
-    if (line_next(&l, &first) && memchr(first.data, ',', first.size) && !memchr(first.data, '=', first.size))
+    if (line_next(&l, &first) && memchr(first.data, ',', first.size) &&
+        !memchr(first.data, '=', first.size))
         return OMM_CSV;
     return OMM_KVN;
 }
 
-err omm_read(struct span text, enum omm_notation notation, omm_sink *sink, void *context, struct parse_error *error)
+err omm_read(struct span text, enum omm_notation notation, omm_sink *sink, void *context,
+             struct parse_error *error)
 {
     if (text.size > OMM_TEXT_MAX)
-        return parse_fail(error, ERR_TOO_LARGE, 0, 0, "the text is larger than %d bytes", OMM_TEXT_MAX);
+        return parse_fail(error, ERR_TOO_LARGE, 0, 0, "the text is larger than %d bytes",
+                          OMM_TEXT_MAX);
     if (text.size == 0)
         return parse_fail(error, ERR_INVALID, 1, 1, "the text is empty");
     struct omm_record r = {.sink = sink, .context = context, .error = error};

@@ -1,4 +1,5 @@
-/* omm_json.c - OMM as JSON: one object, or an array of objects, with flat values (CelesTrak, Space-Track). */
+/* omm_json.c - OMM as JSON: one object, or an array of objects, with flat values (CelesTrak,
+ * Space-Track). */
 #include "orbit/omm_record.h"
 
 #include <jansson.h>
@@ -27,7 +28,8 @@ static err value_set(struct omm_record *r, const char *key, const json_t *value,
         return ERR_OK; /* says nothing; a required field will be missed */
     case JSON_OBJECT:
     case JSON_ARRAY:
-        return parse_fail(r->error, ERR_INVALID, 0, 0, "record %zu: %.40s is not a plain value", index + 1, key);
+        return parse_fail(r->error, ERR_INVALID, 0, 0, "record %zu: %.40s is not a plain value",
+                          index + 1, key);
     }
     return omm_record_set(r, span_text(key), s, 0, 0);
 }
@@ -35,7 +37,8 @@ static err value_set(struct omm_record *r, const char *key, const json_t *value,
 /* jansson keeps no positions of values: the record's number goes before the reason. */
 static err with_index(struct omm_record *r, err code, size_t index)
 {
-    if (code == ERR_OK || !r->error || r->error->text[0] == 0 || strncmp(r->error->text, "record ", 7) == 0)
+    if (code == ERR_OK || !r->error || r->error->text[0] == 0 ||
+        strncmp(r->error->text, "record ", 7) == 0)
         return code;
     char why[sizeof r->error->text];
     memcpy(why, r->error->text, sizeof why);
@@ -49,8 +52,7 @@ static err object_read(struct omm_record *r, json_t *object, size_t index)
     omm_record_begin(r, 0);
     const char *key;
     json_t *value;
-    json_object_foreach (object, key, value)
-        TRY(value_set(r, key, value, index));
+    json_object_foreach(object, key, value) TRY(value_set(r, key, value, index));
     return omm_record_end(r);
 }
 

@@ -1,5 +1,6 @@
 /*
- * orbit/omm_record.h - one OMM record in the making: named values in, checked elements out; for omm*.c only.
+ * orbit/omm_record.h - one OMM record in the making: named values in, checked elements out; for
+ * omm*.c only.
  */
 #ifndef NOCT_ORBIT_OMM_RECORD_H
 #define NOCT_ORBIT_OMM_RECORD_H
@@ -17,7 +18,8 @@ struct omm_record {
 
 void omm_record_begin(struct omm_record *r, int line);
 /* Sets one field; keys that are not ours are ignored. */
-err omm_record_set(struct omm_record *r, struct span key, struct span value, int line, int column) MUST_USE;
+err omm_record_set(struct omm_record *r, struct span key, struct span value, int line,
+                   int column) MUST_USE;
 /* Checks that all required fields came, and hands the elements to the sink. */
 err omm_record_end(struct omm_record *r) MUST_USE;
 static inline bool omm_record_empty(const struct omm_record *r)

@@ -1,4 +1,5 @@
-/* omm_xml.c - OMM as XML (NDM/XML): elements named like the keys, inside <omm>; several <omm> inside <ndm>. */
+/* omm_xml.c - OMM as XML (NDM/XML): elements named like the keys, inside <omm>; several <omm>
+ * inside <ndm>. */
 #include "orbit/omm_record.h"
 
 #include <expat.h>
@@ -32,11 +33,13 @@ static void stop(struct xml *x, err code)
 
 static void stop_because(struct xml *x, const char *why)
 {
-    stop(x, parse_fail(x->record->error, ERR_INVALID, line_of(x), (int)XML_GetCurrentColumnNumber(x->parser) + 1, "%s", why));
+    stop(x, parse_fail(x->record->error, ERR_INVALID, line_of(x),
+                       (int)XML_GetCurrentColumnNumber(x->parser) + 1, "%s", why));
 }
 
 /* Document types can define entities; an OMM needs none. */
-static void on_doctype(void *user, const char *name, const char *system, const char *public, int internal)
+static void on_doctype(void *user, const char *name, const char *system, const char *public,
+                       int internal)
 {
     (void)name;
     (void)system;
@@ -77,7 +80,8 @@ static void on_text(void *user, const char *text, int size)
     if (!x->in_omm || !x->leaf || x->result != ERR_OK)
         return;
     size_t n = (size_t)size;
-    if (n > sizeof x->value - x->value_size) { /* only comments are that long; known fields are refused below */
+    if (n > sizeof x->value -
+                x->value_size) { /* only comments are that long; known fields are refused below */
         n = sizeof x->value - x->value_size;
     }
     memcpy(x->value + x->value_size, text, n);
@@ -86,11 +90,13 @@ static void on_text(void *user, const char *text, int size)
 
 static struct span without_blanks(struct span s)
 {
-    while (s.size && (s.data[0] == '\n' || s.data[0] == '\r' || s.data[0] == ' ' || s.data[0] == '\t')) {
+    while (s.size &&
+           (s.data[0] == '\n' || s.data[0] == '\r' || s.data[0] == ' ' || s.data[0] == '\t')) {
         s.data++;
         s.size--;
     }
-    while (s.size && (s.data[s.size - 1] == '\n' || s.data[s.size - 1] == '\r' || s.data[s.size - 1] == ' ' || s.data[s.size - 1] == '\t'))
+    while (s.size && (s.data[s.size - 1] == '\n' || s.data[s.size - 1] == '\r' ||
+                      s.data[s.size - 1] == ' ' || s.data[s.size - 1] == '\t'))
         s.size--;
     return s;
 }
@@ -102,7 +108,9 @@ static void on_end(void *user, const char *name)
         return;
     x->depth--;
     if (x->in_omm && x->leaf)
-        stop(x, omm_record_set(x->record, span_text(name), without_blanks(span_of(x->value, x->value_size)), x->line, x->column));
+        stop(x,
+             omm_record_set(x->record, span_text(name),
+                            without_blanks(span_of(x->value, x->value_size)), x->line, x->column));
     x->leaf = false;
     if (x->result == ERR_OK && strcmp(name, "omm") == 0) {
         x->in_omm = false;
@@ -115,7 +123,9 @@ err omm_read_xml(struct span text, struct omm_record *r)
     struct xml x = {.record = r, .parser = XML_ParserCreate(NULL)};
     if (!x.parser)
         return parse_fail(r->error, ERR_NO_MEMORY, 0, 0, "no memory for the XML parser");
-    XML_SetHashSalt(x.parser, 0x6e6f6374UL); /* else expat reads the system's entropy; names are few and bounded here */
+    XML_SetHashSalt(
+        x.parser,
+        0x6e6f6374UL); /* else expat reads the system's entropy; names are few and bounded here */
     XML_SetUserData(x.parser, &x);
     XML_SetElementHandler(x.parser, on_start, on_end);
     XML_SetCharacterDataHandler(x.parser, on_text);
@@ -123,7 +133,8 @@ err omm_read_xml(struct span text, struct omm_record *r)
     enum XML_Status status = XML_Parse(x.parser, (const char *)text.data, (int)text.size, XML_TRUE);
     err result = x.result;
     if (status == XML_STATUS_ERROR && result == ERR_OK)
-        result = parse_fail(r->error, ERR_INVALID, line_of(&x), (int)XML_GetCurrentColumnNumber(x.parser) + 1, "XML: %s",
+        result = parse_fail(r->error, ERR_INVALID, line_of(&x),
+                            (int)XML_GetCurrentColumnNumber(x.parser) + 1, "XML: %s",
                             XML_ErrorString(XML_GetErrorCode(x.parser)));
     XML_ParserFree(x.parser);
     return result;

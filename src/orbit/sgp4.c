@@ -23,7 +23,8 @@ static void recover_mean_motion(struct sgp4 *s, double kozai_n)
     double ak = pow(xke() / kozai_n, 2.0 / 3.0);
     double d1 = 0.75 * j2 * (3.0 * cos2 - 1.0) / (sqrt(beta2) * beta2);
     double delta = d1 / (ak * ak);
-    double adjusted = ak * (1.0 - delta * delta - delta * (1.0 / 3.0 + 134.0 * delta * delta / 81.0));
+    double adjusted =
+        ak * (1.0 - delta * delta - delta * (1.0 / 3.0 + 134.0 * delta * delta / 81.0));
     s->n = kozai_n / (1.0 + d1 / (adjusted * adjusted));
     s->a = pow(xke() / s->n, 2.0 / 3.0);
 }
@@ -46,11 +47,12 @@ static void secular_gravity_init(struct sgp4 *s, double p_inverse2)
     double k1 = 1.5 * j2 * p_inverse2 * s->n;
     double k2 = 0.5 * k1 * j2 * p_inverse2;
     double k3 = -0.46875 * j4 * p_inverse2 * p_inverse2 * s->n;
-    s->m_dot = s->n + 0.5 * k1 * beta * s->con41 + 0.0625 * k2 * beta * (13.0 - 78.0 * c2 + 137.0 * c4);
+    s->m_dot =
+        s->n + 0.5 * k1 * beta * s->con41 + 0.0625 * k2 * beta * (13.0 - 78.0 * c2 + 137.0 * c4);
     s->argp_dot = -0.5 * k1 * con42 + 0.0625 * k2 * (7.0 - 114.0 * c2 + 395.0 * c4) +
                   k3 * (3.0 - 36.0 * c2 + 49.0 * c4);
-    s->node_dot = -k1 * s->cos_i +
-                  (0.5 * k2 * (4.0 - 19.0 * c2) + 2.0 * k3 * (3.0 - 7.0 * c2)) * s->cos_i;
+    s->node_dot =
+        -k1 * s->cos_i + (0.5 * k2 * (4.0 - 19.0 * c2) + 2.0 * k3 * (3.0 - 7.0 * c2)) * s->cos_i;
     s->node_cf = 3.5 * (1.0 - s->e * s->e) * (-k1 * s->cos_i) * s->cc1;
 }
 
@@ -146,11 +148,13 @@ static struct pair pair_of(double angle)
     return p;
 }
 
-/* Sine and cosine of (angle + delta) for |delta| <= 0.05: Taylor terms to 1e-17, several times cheaper than libm. */
+/* Sine and cosine of (angle + delta) for |delta| <= 0.05: Taylor terms to 1e-17, several times
+ * cheaper than libm. */
 static struct pair pair_turn(struct pair p, double delta)
 {
     double d2 = delta * delta;
-    double s = delta * (1.0 + d2 * (-1.0 / 6 + d2 * (1.0 / 120 + d2 * (-1.0 / 5040 + d2 / 362880))));
+    double s =
+        delta * (1.0 + d2 * (-1.0 / 6 + d2 * (1.0 / 120 + d2 * (-1.0 / 5040 + d2 / 362880))));
     double c1 = d2 * (-0.5 + d2 * (1.0 / 24 + d2 * (-1.0 / 720 + d2 / 40320)));
     return (struct pair){p.sin + (p.sin * c1 + p.cos * s), p.cos + (p.cos * c1 - p.sin * s)};
 }
@@ -162,7 +166,8 @@ static struct pair pair_turn_any(struct pair p, double delta)
     return pair_of(atan2(p.sin, p.cos) + delta);
 }
 
-/* Kepler's equation in equinoctial form: finds E = u + x with x = axn sin E - ayn cos E (Report 3, section 6). */
+/* Kepler's equation in equinoctial form: finds E = u + x with x = axn sin E - ayn cos E (Report 3,
+ * section 6). */
 static struct pair kepler(double u, double axn, double ayn)
 {
     struct pair p = pair_of(u);
@@ -185,8 +190,9 @@ struct inclination_terms {
 };
 
 /* Long-period and short-period terms, then the state vector (Report 3, section 6). */
-static enum sgp4_status state_of(const struct sgp4_mean *mean, double a, const struct inclination_terms *t,
-                                 double r_km[3], double v_km_s[3])
+static enum sgp4_status state_of(const struct sgp4_mean *mean, double a,
+                                 const struct inclination_terms *t, double r_km[3],
+                                 double v_km_s[3])
 {
     struct pair argp = pair_of(mean->argp);
     double k = 1.0 / (a * (1.0 - mean->e * mean->e));
@@ -207,7 +213,8 @@ static enum sgp4_status state_of(const struct sgp4_mean *mean, double a, const s
     double rv_dot_l = sqrt(pl) / rl;
     double beta = sqrt(1.0 - el2);
     double w = e_sin / (1.0 + beta);
-    struct pair along = {a / rl * (big_e.sin - ayn - axn * w), a / rl * (big_e.cos - axn + ayn * w)};
+    struct pair along = {a / rl * (big_e.sin - ayn - axn * w),
+                         a / rl * (big_e.cos - axn + ayn * w)};
     double sin_2u = (along.cos + along.cos) * along.sin;
     double cos_2u = 1.0 - 2.0 * along.sin * along.sin;
     double q = 1.0 / pl, k1 = 0.5 * j2 * q, k2 = k1 * q;
@@ -236,12 +243,16 @@ static enum sgp4_status state_of(const struct sgp4_mean *mean, double a, const s
 }
 
 /* Secular gravity and drag; returns the shrinking factor of the semi-major axis. */
-static double secular_drag(const struct sgp4 *s, double t, struct sgp4_mean *mean, double *e_drop, double *l_gain)
+static double secular_drag(const struct sgp4 *s, double t, struct sgp4_mean *mean, double *e_drop,
+                           double *l_gain)
 {
     double t2 = t * t;
     double m_plain = s->m + s->m_dot * t;
     *mean = (struct sgp4_mean){
-        .e = s->e, .i = s->i, .n = s->n, .m = m_plain,
+        .e = s->e,
+        .i = s->i,
+        .n = s->n,
+        .m = m_plain,
         .argp = s->argp + s->argp_dot * t,
         .node = s->node + s->node_dot * t + s->node_cf * t2,
     };
@@ -261,8 +272,8 @@ static double secular_drag(const struct sgp4 *s, double t, struct sgp4_mean *mea
     return a_factor - s->d2 * t2 - s->d3 * t3 - s->d4 * t4;
 }
 
-static enum sgp4_status deep_state(const struct sgp4 *s, double minutes, struct sgp4_mean *mean, double a,
-                                   double r_km[3], double v_km_s[3])
+static enum sgp4_status deep_state(const struct sgp4 *s, double minutes, struct sgp4_mean *mean,
+                                   double a, double r_km[3], double v_km_s[3])
 {
     /* The periodic terms near the equator depend on the branch of these angles. */
     double longitude = fmod(mean->m + mean->argp + mean->node, TWO_PI);
@@ -279,13 +290,17 @@ static enum sgp4_status deep_state(const struct sgp4 *s, double minutes, struct 
         return SGP4_PERTURBED_ECCENTRICITY;
     struct pair inc = pair_of(mean->i);
     double c2 = inc.cos * inc.cos;
-    struct inclination_terms t = {
-        .sin_i = inc.sin, .cos_i = inc.cos, .con41 = 3.0 * c2 - 1.0, .x1mth2 = 1.0 - c2, .x7thm1 = 7.0 * c2 - 1.0};
+    struct inclination_terms t = {.sin_i = inc.sin,
+                                  .cos_i = inc.cos,
+                                  .con41 = 3.0 * c2 - 1.0,
+                                  .x1mth2 = 1.0 - c2,
+                                  .x7thm1 = 7.0 * c2 - 1.0};
     long_period_coefficients(t.sin_i, t.cos_i, &t.xl_cf, &t.ay_cf);
     return state_of(mean, a, &t, r_km, v_km_s);
 }
 
-enum sgp4_status sgp4_propagate(const struct sgp4 *s, double minutes, double r_km[3], double v_km_s[3])
+enum sgp4_status sgp4_propagate(const struct sgp4 *s, double minutes, double r_km[3],
+                                double v_km_s[3])
 {
     for (int k = 0; k < 3; k++)
         r_km[k] = v_km_s[k] = 0.0;
@@ -309,7 +324,8 @@ enum sgp4_status sgp4_propagate(const struct sgp4 *s, double minutes, double r_k
     mean.m += s->n * l_gain;
     if (s->deep_space)
         return deep_state(s, minutes, &mean, a, r_km, v_km_s);
-    struct inclination_terms t = {s->sin_i, s->cos_i, s->con41, s->x1mth2, s->x7thm1, s->xl_cf, s->ay_cf};
+    struct inclination_terms t = {s->sin_i,  s->cos_i, s->con41, s->x1mth2,
+                                  s->x7thm1, s->xl_cf, s->ay_cf};
     return state_of(&mean, a, &t, r_km, v_km_s);
 }
 

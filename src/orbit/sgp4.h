@@ -1,14 +1,14 @@
 /*
  * orbit/sgp4.h - SGP4 and SDP4: where a satellite is, from its mean elements.
  *
- * Story:   sgp4_init turns elements into coefficients once; sgp4_propagate evaluates them at any time, in any
- *          order, from any thread, because nothing is remembered between calls (the deep-space resonance
- *          integration starts at the epoch each time). Model: Hoots & Roehrich, Spacetrack Report No. 3 (1980), with
- *          the corrections of Vallado, Crawford, Hujsak & Kelso, AIAA 2006-6753 ("improved" mode), WGS72 constants.
- * Owns:    nothing; `struct sgp4` is a plain value that may be copied.
- * Units:   kilometres and kilometres per second in TEME; minutes from the epoch of the elements.
- * Errors:  the codes of the published verification set, and SGP4_OUT_OF_RANGE for times beyond a century.
- * Threads: pure.
+ * Story:   sgp4_init turns elements into coefficients once; sgp4_propagate evaluates them at any
+ * time, in any order, from any thread, because nothing is remembered between calls (the deep-space
+ * resonance integration starts at the epoch each time). Model: Hoots & Roehrich, Spacetrack Report
+ * No. 3 (1980), with the corrections of Vallado, Crawford, Hujsak & Kelso, AIAA 2006-6753
+ * ("improved" mode), WGS72 constants. Owns:    nothing; `struct sgp4` is a plain value that may be
+ * copied. Units:   kilometres and kilometres per second in TEME; minutes from the epoch of the
+ * elements. Errors:  the codes of the published verification set, and SGP4_OUT_OF_RANGE for times
+ * beyond a century. Threads: pure.
  */
 #ifndef NOCT_ORBIT_SGP4_H
 #define NOCT_ORBIT_SGP4_H
@@ -21,9 +21,9 @@ enum sgp4_status {
     SGP4_MEAN_MOTION = 2,            /* mean motion not positive */
     SGP4_PERTURBED_ECCENTRICITY = 3, /* eccentricity with lunar-solar terms outside 0..1 */
     SGP4_SEMI_LATUS_RECTUM = 4,      /* semi-latus rectum negative */
-    SGP4_SUB_ORBITAL = 5,            /* elements describe no orbit (never returned for valid elements) */
-    SGP4_DECAYED = 6,                /* below one Earth radius */
-    SGP4_OUT_OF_RANGE = 7,           /* |minutes| above SGP4_MINUTES_MAX, or not a number */
+    SGP4_SUB_ORBITAL = 5,  /* elements describe no orbit (never returned for valid elements) */
+    SGP4_DECAYED = 6,      /* below one Earth radius */
+    SGP4_OUT_OF_RANGE = 7, /* |minutes| above SGP4_MINUTES_MAX, or not a number */
 };
 
 #define SGP4_EARTH_RADIUS_KM 6378.135 /* WGS72 */
@@ -59,8 +59,10 @@ struct sgp4 {
 /* ERR_INVALID when elements_check refuses them. */
 err sgp4_init(struct sgp4 *s, const struct elements *e) MUST_USE;
 
-/* On success fills position and velocity; on an error of the model both hold the last values computed or zeros. */
-enum sgp4_status sgp4_propagate(const struct sgp4 *s, double minutes, double r_km[3], double v_km_s[3]) MUST_USE;
+/* On success fills position and velocity; on an error of the model both hold the last values
+ * computed or zeros. */
+enum sgp4_status sgp4_propagate(const struct sgp4 *s, double minutes, double r_km[3],
+                                double v_km_s[3]) MUST_USE;
 
 /* The same at an absolute time. */
 enum sgp4_status sgp4_at(const struct sgp4 *s, tai_ns t, double r_km[3], double v_km_s[3]) MUST_USE;

@@ -6,11 +6,14 @@
 
 #define TWO_PI (2.0 * M_PI)
 #define EARTH_RATE_RAD_MIN 4.37526908801129966e-3
-#define XKE_DEEP (60.0 / sqrt(SGP4_EARTH_RADIUS_KM * SGP4_EARTH_RADIUS_KM * SGP4_EARTH_RADIUS_KM / SGP4_MU_KM3_S2))
+#define XKE_DEEP                                                                                   \
+    (60.0 /                                                                                        \
+     sqrt(SGP4_EARTH_RADIUS_KM * SGP4_EARTH_RADIUS_KM * SGP4_EARTH_RADIUS_KM / SGP4_MU_KM3_S2))
 
 /* Apparent motion and eccentricity of the perturbing bodies (Report 3, section 10). */
 static const double sun_rate = 1.19459e-5, sun_eccentricity = 0.01675, sun_strength = 2.9864797e-6;
-static const double moon_rate = 1.5835218e-4, moon_eccentricity = 0.05490, moon_strength = 4.7968065e-7;
+static const double moon_rate = 1.5835218e-4, moon_eccentricity = 0.05490,
+                    moon_strength = 4.7968065e-7;
 
 /* The satellite's orbit at epoch, as the geometry of a third body needs it. */
 struct frame {
@@ -56,10 +59,12 @@ static struct strengths strengths_of(const struct frame *f, const struct third_b
     double y2 = 6.0 * (a1 * a3 + a2 * a4) + s.z32 * f->e2;
     double y3 = 3.0 * (a3 * a3 + a4 * a4) + s.z33 * f->e2;
     s.z11 = -6.0 * a1 * a5 + f->e2 * (-24.0 * x1 * x7 - 6.0 * x3 * x5);
-    s.z12 = -6.0 * (a1 * a6 + a3 * a5) + f->e2 * (-24.0 * (x2 * x7 + x1 * x8) - 6.0 * (x3 * x6 + x4 * x5));
+    s.z12 = -6.0 * (a1 * a6 + a3 * a5) +
+            f->e2 * (-24.0 * (x2 * x7 + x1 * x8) - 6.0 * (x3 * x6 + x4 * x5));
     s.z13 = -6.0 * a3 * a6 + f->e2 * (-24.0 * x2 * x8 - 6.0 * x4 * x6);
     s.z21 = 6.0 * a2 * a5 + f->e2 * (24.0 * x1 * x5 - 6.0 * x3 * x7);
-    s.z22 = 6.0 * (a4 * a5 + a2 * a6) + f->e2 * (24.0 * (x2 * x5 + x1 * x6) - 6.0 * (x4 * x7 + x3 * x8));
+    s.z22 = 6.0 * (a4 * a5 + a2 * a6) +
+            f->e2 * (24.0 * (x2 * x5 + x1 * x6) - 6.0 * (x4 * x7 + x3 * x8));
     s.z23 = 6.0 * a4 * a6 + f->e2 * (24.0 * x2 * x6 - 6.0 * x4 * x8);
     s.z1 = 2.0 * y1 + f->beta2 * s.z31;
     s.z2 = 2.0 * y2 + f->beta2 * s.z32;
@@ -74,7 +79,8 @@ static struct strengths strengths_of(const struct frame *f, const struct third_b
     return s;
 }
 
-static struct sgp4_body periodic_of(const struct strengths *s, double e2, double body_e, double longitude)
+static struct sgp4_body periodic_of(const struct strengths *s, double e2, double body_e,
+                                    double longitude)
 {
     return (struct sgp4_body){
         .e2 = 2.0 * s->s1 * s->s6,
@@ -94,8 +100,8 @@ static struct sgp4_body periodic_of(const struct strengths *s, double e2, double
 }
 
 /* Adds a body's secular rates; the node's rate has no meaning near the equator (3 degrees). */
-static void secular_add(struct sgp4_deep *d, const struct frame *f, double inclination, const struct strengths *s,
-                        double rate)
+static void secular_add(struct sgp4_deep *d, const struct frame *f, double inclination,
+                        const struct strengths *s, double rate)
 {
     double node_sin_i = -rate * s->s2 * (s->z21 + s->z23);
     if (inclination < 5.2359877e-2 || inclination > M_PI - 5.2359877e-2)
@@ -110,13 +116,16 @@ static void secular_add(struct sgp4_deep *d, const struct frame *f, double incli
 
 static void bodies_init(struct sgp4 *s, const struct frame *f)
 {
-    /* Days since 1900 January 0.5 (JD 2415020.0). The published model carries the epoch as one double, whose 40 us
-     * grid is visible in the verification set (satellite 23333: 4e-6 km); so the sum goes through the Julian date. */
-    double julian = (double)(s->epoch - TAI_MINUS_UTC_S * NS_PER_S) / (double)NS_PER_DAY + 2440587.5;
+    /* Days since 1900 January 0.5 (JD 2415020.0). The published model carries the epoch as one
+     * double, whose 40 us grid is visible in the verification set (satellite 23333: 4e-6 km); so
+     * the sum goes through the Julian date. */
+    double julian =
+        (double)(s->epoch - TAI_MINUS_UTC_S * NS_PER_S) / (double)NS_PER_DAY + 2440587.5;
     double day = julian - 2415020.0;
     double node = fmod(4.5236020 - 9.2422029e-4 * day, TWO_PI);
     double sin_node = sin(node), cos_node = cos(node);
-    struct third_body moon = {.strength = moon_strength, .rate = moon_rate, .eccentricity = moon_eccentricity};
+    struct third_body moon = {
+        .strength = moon_strength, .rate = moon_rate, .eccentricity = moon_eccentricity};
     moon.cos_i = 0.91375164 - 0.03568096 * cos_node;
     moon.sin_i = sqrt(1.0 - moon.cos_i * moon.cos_i);
     double sin_h = 0.089683511 * sin_node / moon.sin_i;
@@ -130,9 +139,15 @@ static void bodies_init(struct sgp4 *s, const struct frame *f)
     moon.cos_h = cos_h * f->cos_node + sin_h * f->sin_node;
     moon.sin_h = f->sin_node * cos_h - f->cos_node * sin_h;
     struct third_body sun = {
-        .cos_g = 0.1945905, .sin_g = -0.98088458, .cos_i = 0.91744867, .sin_i = 0.39785416,
-        .cos_h = f->cos_node, .sin_h = f->sin_node,
-        .strength = sun_strength, .rate = sun_rate, .eccentricity = sun_eccentricity,
+        .cos_g = 0.1945905,
+        .sin_g = -0.98088458,
+        .cos_i = 0.91744867,
+        .sin_i = 0.39785416,
+        .cos_h = f->cos_node,
+        .sin_h = f->sin_node,
+        .strength = sun_strength,
+        .rate = sun_rate,
+        .eccentricity = sun_eccentricity,
     };
     double moon_longitude = fmod(4.7199672 + 0.22997150 * day - gamma, TWO_PI);
     double sun_longitude = fmod(6.2565837 + 0.017201977 * day, TWO_PI);
@@ -196,8 +211,10 @@ static void half_day_init(struct sgp4 *s, double a)
     double f322 = -1.875 * si * (1.0 + 2.0 * c - 3.0 * c2);
     double f441 = 35.0 * s2 * f220;
     double f442 = 39.3750 * s2 * s2;
-    double f522 = 9.84375 * si * (s2 * (1.0 - 2.0 * c - 5.0 * c2) + 0.33333333 * (-2.0 + 4.0 * c + 6.0 * c2));
-    double f523 = si * (4.92187512 * s2 * (-2.0 - 4.0 * c + 10.0 * c2) + 6.56250012 * (1.0 + 2.0 * c - 3.0 * c2));
+    double f522 =
+        9.84375 * si * (s2 * (1.0 - 2.0 * c - 5.0 * c2) + 0.33333333 * (-2.0 + 4.0 * c + 6.0 * c2));
+    double f523 = si * (4.92187512 * s2 * (-2.0 - 4.0 * c + 10.0 * c2) +
+                        6.56250012 * (1.0 + 2.0 * c - 3.0 * c2));
     double f542 = 29.53125 * si * (2.0 - 8.0 * c + c2 * (-12.0 + 8.0 * c + 10.0 * c2));
     double f543 = 29.53125 * si * (-2.0 - 8.0 * c + c2 * (12.0 + 8.0 * c - 10.0 * c2));
     struct eccentricity_functions g = eccentricity_functions_of(s->e);
@@ -239,16 +256,23 @@ static void one_day_init(struct sgp4 *s, double a)
     d->d[2] = 3.0 * scale * a * f330 * g300 * 2.2123015e-7;
     double theta = fmod(d->gmst_at_epoch, TWO_PI);
     d->lambda = fmod(s->m + s->node + s->argp - theta, TWO_PI);
-    d->factor = s->m_dot + (s->argp_dot + s->node_dot) - EARTH_RATE_RAD_MIN + d->m_dot + d->argp_dot +
-                d->node_dot - s->n;
+    d->factor = s->m_dot + (s->argp_dot + s->node_dot) - EARTH_RATE_RAD_MIN + d->m_dot +
+                d->argp_dot + d->node_dot - s->n;
 }
 
 void sgp4_deep_init(struct sgp4 *s)
 {
     struct frame f = {
-        .sin_i = sin(s->i), .cos_i = cos(s->i), .sin_node = sin(s->node), .cos_node = cos(s->node),
-        .sin_argp = sin(s->argp), .cos_argp = cos(s->argp),
-        .e = s->e, .e2 = s->e * s->e, .beta2 = 1.0 - s->e * s->e, .n = s->n,
+        .sin_i = sin(s->i),
+        .cos_i = cos(s->i),
+        .sin_node = sin(s->node),
+        .cos_node = cos(s->node),
+        .sin_argp = sin(s->argp),
+        .cos_argp = cos(s->argp),
+        .e = s->e,
+        .e2 = s->e * s->e,
+        .beta2 = 1.0 - s->e * s->e,
+        .n = s->n,
     };
     s->deep = (struct sgp4_deep){.gmst_at_epoch = frames_gmst(s->epoch)};
     bodies_init(s, &f);
@@ -272,7 +296,8 @@ static void wave_add(struct resonance_rates *r, double amplitude, double angle, 
     r->n_ddot += multiple * amplitude * cos(angle);
 }
 
-static struct resonance_rates resonance_rates_of(const struct sgp4 *s, double at, double lambda, double n)
+static struct resonance_rates resonance_rates_of(const struct sgp4 *s, double at, double lambda,
+                                                 double n)
 {
     const double *d = s->deep.d;
     struct resonance_rates r = {0};
@@ -334,7 +359,8 @@ struct periodic {
     double e, i, l, gh, h;
 };
 
-static void periodic_add(struct periodic *p, const struct sgp4_body *b, double rate, double body_e, double minutes)
+static void periodic_add(struct periodic *p, const struct sgp4_body *b, double rate, double body_e,
+                         double minutes)
 {
     double zm = b->longitude_at_epoch + rate * minutes;
     double zf = zm + 2.0 * body_e * sin(zm);

@@ -1,9 +1,10 @@
 /*
- * orbit/sgp4_deep.h - the deep-space half of SGP4 (periods of 225 minutes and more); used by sgp4.c only.
+ * orbit/sgp4_deep.h - the deep-space half of SGP4 (periods of 225 minutes and more); used by sgp4.c
+ * only.
  *
- * Story:   Sun and Moon pull slowly (secular rates), they make periodic waves, and orbits whose period is one day or
- *          half a day resonate with the Earth's shape. Source: Spacetrack Report No. 3, section 10;
- *          AIAA 2006-6753, appendix. Invariant: nothing is kept between calls.
+ * Story:   Sun and Moon pull slowly (secular rates), they make periodic waves, and orbits whose
+ * period is one day or half a day resonate with the Earth's shape. Source: Spacetrack Report No. 3,
+ * section 10; AIAA 2006-6753, appendix. Invariant: nothing is kept between calls.
  */
 #ifndef NOCT_ORBIT_SGP4_DEEP_H
 #define NOCT_ORBIT_SGP4_DEEP_H

@@ -4,9 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/bytes.h"
-#include "base/hash.h"
-
 /* Cables follow coasts and roads: 1.5 times the great circle; refractive index of fibre 1.468. */
 #define FIBRE_STRETCH 1.5
 #define FIBRE_INDEX 1.468
@@ -46,10 +43,12 @@ static bool between(double value, double least, double most)
 
 static err rules_check(const struct link_rules *r)
 {
-    if (r->topology != TOPOLOGY_MESH && r->topology != TOPOLOGY_STRING && r->topology != TOPOLOGY_GRID)
+    if (r->topology != TOPOLOGY_MESH && r->topology != TOPOLOGY_STRING &&
+        r->topology != TOPOLOGY_GRID)
         return ERR_INVALID;
-    if (!between(r->min_elevation_rad, -0.5, M_PI / 2.0) || !between(r->graze_min_km, 0.0, 10000.0) ||
-        !between(r->range_max_km, 1.0, 1e6) || !between(r->cross_plane_latitude_max_deg, 0.0, 90.0))
+    if (!between(r->min_elevation_rad, -0.5, M_PI / 2.0) ||
+        !between(r->graze_min_km, 0.0, 10000.0) || !between(r->range_max_km, 1.0, 1e6) ||
+        !between(r->cross_plane_latitude_max_deg, 0.0, 90.0))
         return ERR_INVALID;
     return ERR_OK;
 }
@@ -82,7 +81,7 @@ static err sites_build(struct sky *sky, const struct site *sites, size_t count)
     for (size_t k = 0; k < count; k++)
         TRY(site_prepare(&sites[k], &sky->sites[k]));
     sky->site_count = count;
-    qsort(sky->sites, count, sizeof *sky->sites, site_compare);
+    sky_sort(sky->sites, count, sizeof *sky->sites, site_compare);
     for (size_t k = 1; k < count; k++)
         if (sky->sites[k].site.node == sky->sites[k - 1].site.node)
             return ERR_INVALID;
@@ -96,10 +95,11 @@ static err build(struct sky *sky, const struct site *sites, size_t count)
     return sky_plan_begin(sky);
 }
 
-err sky_init(struct sky *sky, struct heap *heap, const struct site *sites, size_t count, const struct link_rules *rules,
-             tai_ns plan_start)
+err sky_init(struct sky *sky, struct heap *heap, const struct site *sites, size_t count,
+             const struct link_rules *rules, tai_ns plan_start)
 {
-    *sky = (struct sky){.heap = heap, .rules = *rules, .plan_start = plan_start, .plan_end = plan_start};
+    *sky = (struct sky){
+        .heap = heap, .rules = *rules, .plan_start = plan_start, .plan_end = plan_start};
     TRY(rules_check(rules));
     sky->sin_mask = sin(rules->min_elevation_rad);
     sky->sin_latitude_max = sin(rules->cross_plane_latitude_max_deg * DEGREE_RAD);
@@ -195,8 +195,8 @@ size_t sky_margins(const struct sky *sky, const struct sky_pair *p, const struct
     return 4;
 }
 
-double sky_pair_range_km(const struct sky *sky, const struct sky_pair *p, const struct sky_motion *a,
-                         const struct sky_motion *b)
+double sky_pair_range_km(const struct sky *sky, const struct sky_pair *p,
+                         const struct sky_motion *a, const struct sky_motion *b)
 {
     if (!a->known || !b->known)
         return -1.0;
@@ -245,8 +245,10 @@ static bool pair_of(const struct sky *sky, uint32_t a, uint32_t b, struct sky_pa
     ptrdiff_t x = sky_site_index(sky, a), y = sky_site_index(sky, b);
     if (x < 0 || y < 0)
         return false;
-    *out = (struct sky_pair){.site_a = (uint32_t)MIN(x, y), .site_b = (uint32_t)MAX(x, y), .kind = LINK_ISL};
-    bool ground_a = sky->sites[x].site.kind == SITE_GROUND, ground_b = sky->sites[y].site.kind == SITE_GROUND;
+    *out = (struct sky_pair){
+        .site_a = (uint32_t)MIN(x, y), .site_b = (uint32_t)MAX(x, y), .kind = LINK_ISL};
+    bool ground_a = sky->sites[x].site.kind == SITE_GROUND,
+         ground_b = sky->sites[y].site.kind == SITE_GROUND;
     if (ground_a || ground_b)
         out->kind = ground_a && ground_b ? LINK_FIBRE : LINK_GROUND;
     return true;

@@ -1,18 +1,19 @@
 /*
  * orbit/sky.h - the sky that every node knows: where each node is, who sees whom, and when.
  *
- * Story:   a `struct sky` is built from sites (satellites and ground stations) and link rules. It answers two kinds of
- *          questions: the exact truth at an instant (position, range, light time, visibility), computed from SGP4;
- *          and the contact plan, a list of windows per pair, which the owner extends ahead of time and everybody
- *          reads. The plan is computed in fixed slices of absolute time, so that it does not depend on how far or how
- *          often it was extended: equal sites, rules and start give equal plans and equal digests.
- * Owns:    everything it allocates (in `heap`, or by malloc where heap is NULL). Borrows nothing.
- * Units:   km, rad, TAI ns, bit/s. Contact edges are whole milliseconds, rounded inwards (the link is up at both).
- * Errors:  ERR_INVALID (site or rule out of range, duplicate node), ERR_NO_MEMORY, ERR_DECAYED (no position).
- * Limits:  SKY_SITES_MAX sites; plan pairs only between candidates (rules), each at most SKY_CONTACTS_MAX windows.
- * Threads: the owner calls sky_init, sky_plan_extend, sky_plan_forget, sky_free between steps; all const functions
- *          may be called from any thread meanwhile. Pointers to contacts hold until the next extend or forget.
- * Invariant: sky_check().
+ * Story:   a `struct sky` is built from sites (satellites and ground stations) and link rules. It
+ * answers two kinds of questions: the exact truth at an instant (position, range, light time,
+ * visibility), computed from SGP4; and the contact plan, a list of windows per pair, which the
+ * owner extends ahead of time and everybody reads. The plan is computed in fixed slices of absolute
+ * time, so that it does not depend on how far or how often it was extended: equal sites, rules and
+ * start give equal plans and equal digests. Owns:    everything it allocates (in `heap`, or by
+ * malloc where heap is NULL). Borrows nothing. Units:   km, rad, TAI ns, bit/s. Contact edges are
+ * whole milliseconds, rounded inwards (the link is up at both). Errors:  ERR_INVALID (site or rule
+ * out of range, duplicate node), ERR_NO_MEMORY, ERR_DECAYED (no position). Limits:  SKY_SITES_MAX
+ * sites; plan pairs only between candidates (rules), each at most SKY_CONTACTS_MAX windows.
+ * Threads: the owner calls sky_init, sky_plan_extend, sky_plan_forget, sky_free between steps; all
+ * const functions may be called from any thread meanwhile. Pointers to contacts hold until the next
+ * extend or forget. Invariant: sky_check().
  */
 #ifndef NOCT_ORBIT_SKY_H
 #define NOCT_ORBIT_SKY_H
@@ -29,25 +30,26 @@ struct site {
     uint32_t node;
     char name[SKY_NAME_SIZE];
     enum site_kind kind;
-    struct elements elements;                        /* SATELLITE */
-    uint32_t plane, slot;                            /* SATELLITE: place in the constellation, for STRING and GRID */
-    double latitude_deg, longitude_deg, altitude_m;  /* GROUND, WGS84 */
+    struct elements elements; /* SATELLITE */
+    uint32_t plane, slot;     /* SATELLITE: place in the constellation, for STRING and GRID */
+    double latitude_deg, longitude_deg, altitude_m; /* GROUND, WGS84 */
 };
 
 enum link_topology {
     TOPOLOGY_MESH,   /* every pair of satellites may link */
     TOPOLOGY_STRING, /* neighbours by (plane, slot) within a plane; first and last are not joined */
-    TOPOLOGY_GRID,   /* +Grid: ring within each plane, same slot in the next plane (planes form a ring) */
+    TOPOLOGY_GRID,   /* +Grid: ring within each plane, same slot in the next plane (planes form a
+                        ring) */
 };
 
 struct link_rules {
     enum link_topology topology;
-    double min_elevation_rad;           /* at ground stations */
-    double graze_min_km;                /* lowest altitude of a ray between satellites */
-    double range_max_km;                /* between satellites */
+    double min_elevation_rad;            /* at ground stations */
+    double graze_min_km;                 /* lowest altitude of a ray between satellites */
+    double range_max_km;                 /* between satellites */
     double cross_plane_latitude_max_deg; /* GRID: cross-plane links are off above it */
     uint64_t isl_rate_bps, ground_rate_bps, fibre_rate_bps;
-    bool grid_seam;                     /* GRID: join the last plane to the first (delta yes, star no) */
+    bool grid_seam; /* GRID: join the last plane to the first (delta yes, star no) */
 };
 
 /* MESH, 10 degrees, 80 km, 5,000 km, 70 degrees, 10 Gb/s, 1 Gb/s, 10 Gb/s, seam joined. */
@@ -56,8 +58,9 @@ struct link_rules link_rules_default(void);
 enum link_kind { LINK_NONE, LINK_ISL, LINK_GROUND, LINK_FIBRE };
 
 struct contact {
-    uint32_t a, b; /* nodes, a < b */
-    tai_ns start, end;      /* up while start <= t <= end; end is sky_plan_end() where the plan stops, TIME_NEVER for fibre */
+    uint32_t a, b;     /* nodes, a < b */
+    tai_ns start, end; /* up while start <= t <= end; end is sky_plan_end() where the plan stops,
+                          TIME_NEVER for fibre */
     uint64_t rate_bps;
     uint32_t delay_us_mean; /* one way, mean over the window */
     uint8_t kind;           /* enum link_kind */
@@ -69,9 +72,9 @@ struct state {
     double r_teme_km[3], v_teme_km_s[3];
     double r_ecef_km[3], v_ecef_km_s[3]; /* v relative to the turning Earth */
     double latitude_deg, longitude_deg, altitude_km;
-    double sun_teme_km[3];    /* geocentric Sun */
-    double sunlit;            /* visible fraction of the Sun; for ground sites 1 by day, 0 by night */
-    double beta_rad;          /* angle between Sun and orbital plane; 0 for ground */
+    double sun_teme_km[3]; /* geocentric Sun */
+    double sunlit;         /* visible fraction of the Sun; for ground sites 1 by day, 0 by night */
+    double beta_rad;       /* angle between Sun and orbital plane; 0 for ground */
 };
 
 struct sky_site;
@@ -83,8 +86,8 @@ struct sky {
     size_t site_count;
     struct sky_pair *pairs; /* sorted by (a, b) */
     size_t pair_count;
-    uint32_t *peer_pairs;   /* for each site the indices of its pairs, sorted by peer */
-    uint32_t *peer_nodes;   /* the same order: the peer's node */
+    uint32_t *peer_pairs; /* for each site the indices of its pairs, sorted by peer */
+    uint32_t *peer_nodes; /* the same order: the peer's node */
     tai_ns plan_start, plan_end;
     size_t swept_pairs; /* of the cell at the plan's end, when memory ran out within it */
     double sin_mask, sin_latitude_max; /* of the rules */
@@ -97,38 +100,45 @@ void sky_free(struct sky *sky);
 
 /* Truth at an instant. ERR_NOT_FOUND: unknown node; ERR_DECAYED: SGP4 gives no position. */
 err sky_position(const struct sky *sky, uint32_t node, tai_ns t, struct state *out) MUST_USE;
-/* Distance along the link: straight between satellites and to ground; cable length for ground pairs. Negative if
- * either is unknown or has no position. */
+/* Distance along the link: straight between satellites and to ground; cable length for ground
+ * pairs. Negative if either is unknown or has no position. */
 double sky_range_km(const struct sky *sky, uint32_t a, uint32_t b, tai_ns t);
-/* One way delay, whole ns; fibre: great circle * 1.5 * 1.468 / c. Negative where sky_range_km is. */
+/* One way delay, whole ns; fibre: great circle * 1.5 * 1.468 / c. Negative where sky_range_km is.
+ */
 duration_ns sky_light_time(const struct sky *sky, uint32_t a, uint32_t b, tai_ns t);
 /* Whether the link stands by the rules, exactly. False for pairs that are no candidates. */
 bool sky_visible(const struct sky *sky, uint32_t a, uint32_t b, tai_ns t);
-enum link_kind sky_link_kind(const struct sky *sky, uint32_t a, uint32_t b); /* LINK_NONE: never by the rules */
-uint64_t sky_rate_bps(const struct sky *sky, uint32_t a, uint32_t b);        /* 0 for LINK_NONE */
-const struct site *sky_site_of(const struct sky *sky, uint32_t node);        /* NULL: unknown */
+enum link_kind sky_link_kind(const struct sky *sky, uint32_t a,
+                             uint32_t b); /* LINK_NONE: never by the rules */
+uint64_t sky_rate_bps(const struct sky *sky, uint32_t a, uint32_t b); /* 0 for LINK_NONE */
+const struct site *sky_site_of(const struct sky *sky, uint32_t node); /* NULL: unknown */
 size_t sky_site_count(const struct sky *sky);
-const struct site *sky_site_at(const struct sky *sky, size_t index);         /* in order of node */
+const struct site *sky_site_at(const struct sky *sky, size_t index); /* in order of node */
 
-/* The plan. Extends it to at least `until` (whole slices of one minute). Never shrinks. ERR_NO_MEMORY: extended as far
- * as memory went; a later call goes on from there and ends at the same plan. */
+/* The plan. Extends it to at least `until` (whole slices of one minute). Never shrinks.
+ * ERR_NO_MEMORY: extended as far as memory went; a later call goes on from there and ends at the
+ * same plan. */
 err sky_plan_extend(struct sky *sky, tai_ns until) MUST_USE;
 /* Drops windows that ended before `before` (not the one still open). */
 void sky_plan_forget(struct sky *sky, tai_ns before);
 tai_ns sky_plan_start(const struct sky *sky);
 tai_ns sky_plan_end(const struct sky *sky);
 
-/* Windows of a pair in order of start; NULL and 0 where there are none. The order of a and b does not matter. */
+/* Windows of a pair in order of start; NULL and 0 where there are none. The order of a and b does
+ * not matter. */
 const struct contact *sky_contacts(const struct sky *sky, uint32_t a, uint32_t b, size_t *count);
 /* Candidate peers of a node (ascending), whether or not they ever meet. */
 const uint32_t *sky_peers(const struct sky *sky, uint32_t node, size_t *count);
-const struct contact *sky_contact_at(const struct sky *sky, uint32_t a, uint32_t b, tai_ns t);   /* NULL: down */
-const struct contact *sky_contact_next(const struct sky *sky, uint32_t a, uint32_t b, tai_ns t); /* start > t */
+const struct contact *sky_contact_at(const struct sky *sky, uint32_t a, uint32_t b,
+                                     tai_ns t); /* NULL: down */
+const struct contact *sky_contact_next(const struct sky *sky, uint32_t a, uint32_t b,
+                                       tai_ns t); /* start > t */
 /* All pairs, for walking the whole plan: contacts of pair `index` < sky_pair_count(). */
 size_t sky_pair_count(const struct sky *sky);
 const struct contact *sky_pair_contacts(const struct sky *sky, size_t index, size_t *count);
 
-uint64_t sky_digest(const struct sky *sky); /* sites, rules and plan; equal inputs give equal digests */
-void sky_check(const struct sky *sky);      /* asserts: sorted, disjoint, inside the plan */
+uint64_t
+sky_digest(const struct sky *sky);     /* sites, rules and plan; equal inputs give equal digests */
+void sky_check(const struct sky *sky); /* asserts: sorted, disjoint, inside the plan */
 
 #endif

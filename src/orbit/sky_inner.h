@@ -1,8 +1,9 @@
 /*
- * orbit/sky_inner.h - what sky.c (truth and accessors) and sky_plan.c (windows) share; not for other rooms.
+ * orbit/sky_inner.h - what sky.c (truth and accessors) and sky_plan.c (windows) share; not for
+ * other rooms.
  *
- * Invariant: `sites` is sorted by node, `pairs` by (a, b); a pair's contacts are disjoint and in order of time; a pair
- * is `open` exactly if its last contact reaches the plan's end.
+ * Invariant: `sites` is sorted by node, `pairs` by (a, b); a pair's contacts are disjoint and in
+ * order of time; a pair is `open` exactly if its last contact reaches the plan's end.
  */
 #ifndef NOCT_ORBIT_SKY_INNER_H
 #define NOCT_ORBIT_SKY_INNER_H
@@ -12,8 +13,8 @@
 
 struct sky_site {
     struct site site;
-    struct sgp4 sgp4;       /* SATELLITE */
-    struct station station; /* GROUND */
+    struct sgp4 sgp4;              /* SATELLITE */
+    struct station station;        /* GROUND */
     uint32_t peers_at, peer_count; /* slice of sky->peer_pairs and sky->peer_nodes */
 };
 
@@ -38,15 +39,20 @@ void *sky_alloc(const struct sky *sky, size_t size);
 void sky_release(const struct sky *sky, void *block);
 
 struct sky_motion sky_motion_of(const struct sky_site *s, tai_ns base, double t_s);
-/* The margins that a pair's link needs, all positive while it stands; returns their number (1..4). */
+/* The margins that a pair's link needs, all positive while it stands; returns their number (1..4).
+ */
 enum { SKY_MARGINS_MAX = 4 };
 size_t sky_margins(const struct sky *sky, const struct sky_pair *p, const struct sky_motion *a,
                    const struct sky_motion *b, struct margin out[SKY_MARGINS_MAX]);
-double sky_pair_range_km(const struct sky *sky, const struct sky_pair *p, const struct sky_motion *a,
-                         const struct sky_motion *b);
+double sky_pair_range_km(const struct sky *sky, const struct sky_pair *p,
+                         const struct sky_motion *a, const struct sky_motion *b);
 /* -1 where there is none. */
 ptrdiff_t sky_site_index(const struct sky *sky, uint32_t node);
 ptrdiff_t sky_pair_index(const struct sky *sky, uint32_t a, uint32_t b);
+
+/* Heap sort; the order must be total (no ties), so that the result is one. Items of at most 2 KiB.
+ */
+void sky_sort(void *items, size_t count, size_t size, int (*compare)(const void *, const void *));
 
 /* Fills pairs and peers from sites and rules. */
 err sky_pairs_build(struct sky *sky) MUST_USE;

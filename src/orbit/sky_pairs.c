@@ -1,8 +1,42 @@
 /* sky_pairs.c - which pairs of sites may ever link, by topology. */
 #include "orbit/sky_inner.h"
 
-#include <stdlib.h>
 #include <string.h>
+
+enum { SORT_ITEM_MAX = 2048 };
+_Static_assert(sizeof(struct sky_site) <= SORT_ITEM_MAX, "sites are sorted by value");
+
+static void swap(uint8_t *a, uint8_t *b, size_t size)
+{
+    uint8_t kept[SORT_ITEM_MAX];
+    memcpy(kept, a, size);
+    memcpy(a, b, size);
+    memcpy(b, kept, size);
+}
+
+/* Lets the item at `root` sink until no child is greater. */
+static void sift_down(uint8_t *items, size_t root, size_t count, size_t size,
+                      int (*compare)(const void *, const void *))
+{
+    for (size_t child; (child = 2 * root + 1) < count; root = child) {
+        if (child + 1 < count && compare(items + child * size, items + (child + 1) * size) < 0)
+            child++;
+        if (compare(items + root * size, items + child * size) >= 0)
+            return;
+        swap(items + root * size, items + child * size, size);
+    }
+}
+
+void sky_sort(void *items, size_t count, size_t size, int (*compare)(const void *, const void *))
+{
+    ASSERT(size <= SORT_ITEM_MAX);
+    for (size_t k = count / 2; k-- > 0;)
+        sift_down(items, k, count, size, compare);
+    for (size_t last = count; last-- > 1;) {
+        swap(items, (uint8_t *)items + last * size, size);
+        sift_down(items, 0, last, size, compare);
+    }
+}
 
 /* Satellites in order of (plane, slot, node), to find neighbours. */
 struct seat {
@@ -33,11 +67,14 @@ struct builder {
     size_t count;
 };
 
-static void pair_add(struct builder *b, uint32_t x, uint32_t y, enum link_kind kind, bool cross_plane)
+static void pair_add(struct builder *b, uint32_t x, uint32_t y, enum link_kind kind,
+                     bool cross_plane)
 {
     if (b->pairs)
-        b->pairs[b->count] = (struct sky_pair){
-            .site_a = MIN(x, y), .site_b = MAX(x, y), .kind = (uint8_t)kind, .cross_plane = cross_plane};
+        b->pairs[b->count] = (struct sky_pair){.site_a = MIN(x, y),
+                                               .site_b = MAX(x, y),
+                                               .kind = (uint8_t)kind,
+                                               .cross_plane = cross_plane};
     b->count++;
 }
 
@@ -45,7 +82,8 @@ static void pairs_add_ground(struct builder *b, const struct sky *sky)
 {
     for (uint32_t x = 0; x < sky->site_count; x++)
         for (uint32_t y = x + 1; y < sky->site_count; y++) {
-            bool sat_x = sky->sites[x].site.kind == SITE_SATELLITE, sat_y = sky->sites[y].site.kind == SITE_SATELLITE;
+            bool sat_x = sky->sites[x].site.kind == SITE_SATELLITE,
+                 sat_y = sky->sites[y].site.kind == SITE_SATELLITE;
             if (sat_x && sat_y) {
                 if (sky->rules.topology == TOPOLOGY_MESH)
                     pair_add(b, x, y, LINK_ISL, false);
@@ -65,7 +103,8 @@ static size_t plane_end(const struct seat *seats, size_t count, size_t from)
 }
 
 /* Two satellites in a ring are neighbours once; more close the ring. */
-static void pairs_add_plane(struct builder *b, const struct seat *seats, size_t from, size_t end, bool ring)
+static void pairs_add_plane(struct builder *b, const struct seat *seats, size_t from, size_t end,
+                            bool ring)
 {
     for (size_t k = from; k + 1 < end; k++)
         pair_add(b, seats[k].site, seats[k + 1].site, LINK_ISL, false);
@@ -74,8 +113,8 @@ static void pairs_add_plane(struct builder *b, const struct seat *seats, size_t 
 }
 
 /* Joins equal slots of two planes. Both slices are sorted by slot. */
-static void pairs_add_across(struct builder *b, const struct seat *seats, size_t from, size_t end, size_t other,
-                             size_t other_end)
+static void pairs_add_across(struct builder *b, const struct seat *seats, size_t from, size_t end,
+                             size_t other, size_t other_end)
 {
     while (from < end && other < other_end) {
         if (seats[from].slot == seats[other].slot)
@@ -87,7 +126,8 @@ static void pairs_add_across(struct builder *b, const struct seat *seats, size_t
     }
 }
 
-static void pairs_add_seats(struct builder *b, const struct sky *sky, const struct seat *seats, size_t count)
+static void pairs_add_seats(struct builder *b, const struct sky *sky, const struct seat *seats,
+                            size_t count)
 {
     bool grid = sky->rules.topology == TOPOLOGY_GRID;
     size_t planes = 0;
@@ -120,7 +160,8 @@ static err peers_build(struct sky *sky)
         at += sky->sites[k].peer_count;
         sky->sites[k].peer_count = 0;
     }
-    /* Lower peers come first: pairs (a, x) with a < x are seen, in order of a, before those of x with higher sites. */
+    /* Lower peers come first: pairs (a, x) with a < x are seen, in order of a, before those of x
+     * with higher sites. */
     for (int pass = 0; pass < 2; pass++)
         for (size_t k = 0; k < sky->pair_count; k++) {
             const struct sky_pair *p = &sky->pairs[k];
@@ -145,7 +186,7 @@ err sky_pairs_build(struct sky *sky)
     for (uint32_t k = 0; k < sky->site_count; k++)
         if (sky->sites[k].site.kind == SITE_SATELLITE)
             seats[at++] = (struct seat){sky->sites[k].site.plane, sky->sites[k].site.slot, k};
-    qsort(seats, satellites, sizeof *seats, seat_compare);
+    sky_sort(seats, satellites, sizeof *seats, seat_compare);
 
     struct builder b = {0};
     for (int pass = 0; pass < 2; pass++) {
@@ -161,7 +202,7 @@ err sky_pairs_build(struct sky *sky)
     sky_release(sky, seats);
     if (!b.pairs)
         return ERR_NO_MEMORY;
-    qsort(b.pairs, b.count, sizeof *b.pairs, pair_compare);
+    sky_sort(b.pairs, b.count, sizeof *b.pairs, pair_compare);
     sky->pairs = b.pairs;
     sky->pair_count = b.count;
     return peers_build(sky);

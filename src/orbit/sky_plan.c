@@ -2,7 +2,6 @@
 #include "orbit/sky_inner.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -10,7 +9,8 @@
 
 #define CELL_NS (30 * NS_PER_S)
 #define SLICE_NS (2 * CELL_NS)
-/* Edges are rounded inwards to milliseconds; the roots' own tolerance must not turn that outwards. */
+/* Edges are rounded inwards to milliseconds; the roots' own tolerance must not turn that outwards.
+ */
 #define EDGE_GUARD_S 2e-7
 #define FIBRE_INDEX 1.468
 
@@ -30,8 +30,12 @@ static err contact_open(struct sky *sky, struct sky_pair *p, tai_ns start)
         p->capacity = capacity;
     }
     uint32_t a = sky->sites[p->site_a].site.node, b = sky->sites[p->site_b].site.node;
-    p->contacts[p->count++] = (struct contact){
-        .a = a, .b = b, .start = start, .end = start, .rate_bps = sky_rate_bps(sky, a, b), .kind = p->kind};
+    p->contacts[p->count++] = (struct contact){.a = a,
+                                               .b = b,
+                                               .start = start,
+                                               .end = start,
+                                               .rate_bps = sky_rate_bps(sky, a, b),
+                                               .kind = p->kind};
     p->open = true;
     p->delay_samples = 0;
     p->delay_sum_us = 0.0;
@@ -122,9 +126,10 @@ static void contact_close(const struct sky *sky, struct sky_pair *p, tai_ns end)
     delay_write(p, c);
 }
 
-/* Finds the changes of each margin; returns the number of edges, or says that the pair is down all along. */
-static size_t cell_edges(const struct sky *sky, const struct sky_pair *p, const struct cell *c, bool up[],
-                         size_t *margins, struct edge edges[])
+/* Finds the changes of each margin; returns the number of edges, or says that the pair is down all
+ * along. */
+static size_t cell_edges(const struct sky *sky, const struct sky_pair *p, const struct cell *c,
+                         bool up[], size_t *margins, struct edge edges[])
 {
     struct margin left[SKY_MARGINS_MAX], right[SKY_MARGINS_MAX];
     size_t count_left = sky_margins(sky, p, &c->left[p->site_a], &c->left[p->site_b], left);
@@ -136,8 +141,9 @@ static size_t cell_edges(const struct sky *sky, const struct sky_pair *p, const 
         struct margin l = k < count_left ? left[k] : none, r = k < count_right ? right[k] : none;
         struct pair_context context = {sky, p, c->base, k};
         double roots[WINDOWS_ROOTS_PER_CELL];
-        size_t found = windows_cell_roots(margin_signal, &context, (struct sample){0.0, l.value, l.slope},
-                                          (struct sample){c->length_s, r.value, r.slope}, roots);
+        size_t found =
+            windows_cell_roots(margin_signal, &context, (struct sample){0.0, l.value, l.slope},
+                               (struct sample){c->length_s, r.value, r.slope}, roots);
         up[k] = l.value > 0.0;
         for (size_t i = 0; i < found; i++)
             edge_count = edges_insert(edges, edge_count, (struct edge){roots[i], (uint8_t)k});
@@ -214,7 +220,8 @@ static void open_contacts_extend(struct sky *sky)
         struct contact *c = &p->contacts[p->count - 1];
         c->end = MAX(sky->plan_end, c->start);
         if (p->delay_samples == 0)
-            c->delay_us_mean = (uint32_t)llround(fmax(0.0, range_at(sky, p, c->end)) / LIGHT_KM_S * 1e6);
+            c->delay_us_mean =
+                (uint32_t)llround(fmax(0.0, range_at(sky, p, c->end)) / LIGHT_KM_S * 1e6);
         else
             delay_write(p, c);
     }
@@ -274,7 +281,8 @@ void sky_plan_forget(struct sky *sky, tai_ns before)
     for (size_t k = 0; k < sky->pair_count; k++) {
         struct sky_pair *p = &sky->pairs[k];
         uint32_t keep = 0;
-        while (keep < p->count && p->contacts[keep].end < before && !(p->open && keep + 1 == p->count))
+        while (keep < p->count && p->contacts[keep].end < before &&
+               !(p->open && keep + 1 == p->count))
             keep++;
         if (keep == 0)
             continue;
@@ -356,8 +364,13 @@ static uint64_t site_digest(uint64_t seed, const struct site *s)
         write_u32(&w, s->plane);
         write_u32(&w, s->slot);
         write_u64(&w, (uint64_t)e->epoch);
-        const double numbers[] = {e->mean_motion_rev_day, e->eccentricity, e->inclination_deg, e->raan_deg,
-                                  e->argument_of_perigee_deg, e->mean_anomaly_deg, e->bstar};
+        const double numbers[] = {e->mean_motion_rev_day,
+                                  e->eccentricity,
+                                  e->inclination_deg,
+                                  e->raan_deg,
+                                  e->argument_of_perigee_deg,
+                                  e->mean_anomaly_deg,
+                                  e->bstar};
         for (size_t k = 0; k < COUNT_OF(numbers); k++)
             write_f64(&w, numbers[k]);
     } else {
@@ -424,7 +437,8 @@ void sky_check(const struct sky *sky)
             const struct contact *c = &p->contacts[i];
             ASSERT(c->a < c->b && c->start <= c->end);
             ASSERT(i == 0 || p->contacts[i - 1].end < c->start);
-            ASSERT(c->end <= sky->plan_end + (sky->swept_pairs ? CELL_NS : 0) || p->kind == LINK_FIBRE);
+            ASSERT(c->end <= sky->plan_end + (sky->swept_pairs ? CELL_NS : 0) ||
+                   p->kind == LINK_FIBRE);
         }
         ASSERT(!p->open || p->count > 0);
     }

@@ -7,9 +7,11 @@ void sun_position_at(double tt_centuries, double r_km[3])
     const double t = tt_centuries;
     double mean_longitude = (280.46 + 36000.771285 * t) * DEGREE_RAD;
     double m = fmod((357.528 + 35999.050957 * t) * DEGREE_RAD, 2.0 * M_PI);
-    double longitude = fmod(mean_longitude, 2.0 * M_PI) + (1.915 * sin(m) + 0.02 * sin(2.0 * m)) * DEGREE_RAD;
+    double longitude =
+        fmod(mean_longitude, 2.0 * M_PI) + (1.915 * sin(m) + 0.02 * sin(2.0 * m)) * DEGREE_RAD;
     double obliquity = (23.439291 - 0.0130042 * t) * DEGREE_RAD;
-    double r = (1.000140612 - 0.016708617 * cos(m) - 0.000139589 * cos(2.0 * m)) * ASTRONOMICAL_UNIT_KM;
+    double r =
+        (1.000140612 - 0.016708617 * cos(m) - 0.000139589 * cos(2.0 * m)) * ASTRONOMICAL_UNIT_KM;
     r_km[0] = r * cos(longitude);
     r_km[1] = r * cos(obliquity) * sin(longitude);
     r_km[2] = r * sin(obliquity) * sin(longitude);
@@ -30,10 +32,12 @@ static struct discs discs_of(double stretch, const double r_km[3], const double 
     const double r[3] = {r_km[0], r_km[1], r_km[2] * stretch};
     const double d[3] = {sun_km[0] - r[0], sun_km[1] - r[1], sun_km[2] * stretch - r[2]};
     double distance = vector_length(d), radius = vector_length(r);
-    double cross[3] = {r[1] * d[2] - r[2] * d[1], r[2] * d[0] - r[0] * d[2], r[0] * d[1] - r[1] * d[0]};
+    double cross[3] = {r[1] * d[2] - r[2] * d[1], r[2] * d[0] - r[0] * d[2],
+                       r[0] * d[1] - r[1] * d[0]};
     return (struct discs){
         .sun = asin(fmin(1.0, SUN_RADIUS_KM / distance)),
-        .earth = asin(fmin(1.0, WGS84_RADIUS_KM / radius)), /* below the surface: half the sky is Earth */
+        .earth = asin(
+            fmin(1.0, WGS84_RADIUS_KM / radius)), /* below the surface: half the sky is Earth */
         .separation = atan2(vector_length(cross), -vector_dot(r, d)),
     };
 }
@@ -52,17 +56,20 @@ static double cylinder_margin_km(const double r[3], const double sun_km[3])
     return sqrt(fmax(0.0, length2 - along * along)) - WGS84_RADIUS_KM;
 }
 
-struct shadow_margin sun_shadow_margin(enum shadow_model model, const double r_km[3], const double sun_km[3])
+struct shadow_margin sun_shadow_margin(enum shadow_model model, const double r_km[3],
+                                       const double sun_km[3])
 {
     if (model == SHADOW_CYLINDER) {
         double margin = cylinder_margin_km(r_km, sun_km);
         return (struct shadow_margin){margin, margin};
     }
     struct discs d = discs_of(stretch_of(model), r_km, sun_km);
-    return (struct shadow_margin){d.separation - (d.sun + d.earth), d.separation - (d.earth - d.sun)};
+    return (struct shadow_margin){d.separation - (d.sun + d.earth),
+                                  d.separation - (d.earth - d.sun)};
 }
 
-/* Hidden part of a disc of radius a behind one of radius b at distance c (Montenbruck & Gill 2000, eq. 3.93). */
+/* Hidden part of a disc of radius a behind one of radius b at distance c (Montenbruck & Gill 2000,
+ * eq. 3.93). */
 static double overlap(double a, double b, double c)
 {
     double x = (c * c + a * a - b * b) / (2.0 * c);
@@ -88,7 +95,8 @@ double sun_fraction(enum shadow_model model, const double r_km[3], const double 
 
 double sun_beta_angle(const double r_km[3], const double v_km_s[3], const double sun_km[3])
 {
-    double h[3] = {r_km[1] * v_km_s[2] - r_km[2] * v_km_s[1], r_km[2] * v_km_s[0] - r_km[0] * v_km_s[2],
+    double h[3] = {r_km[1] * v_km_s[2] - r_km[2] * v_km_s[1],
+                   r_km[2] * v_km_s[0] - r_km[0] * v_km_s[2],
                    r_km[0] * v_km_s[1] - r_km[1] * v_km_s[0]};
     double length = vector_length(h) * vector_length(sun_km);
     return length > 0.0 ? asin(fmax(-1.0, fmin(1.0, vector_dot(h, sun_km) / length))) : 0.0;

@@ -38,7 +38,8 @@ static err bad_field(const struct line *l, int first, int last, const char *what
     for (size_t k = 0; k < n; k++)
         shown[k] = s.data[k] >= ' ' && s.data[k] < 127 ? (char)s.data[k] : '?';
     shown[n] = 0;
-    return parse_fail(l->error, ERR_INVALID, l->number, first, "%s: '%s' is not a valid value", what, shown);
+    return parse_fail(l->error, ERR_INVALID, l->number, first, "%s: '%s' is not a valid value",
+                      what, shown);
 }
 
 /* Digits with at most one point and an optional sign; blanks inside are refused. */
@@ -84,7 +85,8 @@ static err count_field(const struct line *l, int first, int last, const char *wh
 }
 
 /* "-11606-4" is -0.11606e-4: an assumed point before five digits, then the exponent. */
-static err assumed_point_field(const struct line *l, int first, int last, const char *what, double *out)
+static err assumed_point_field(const struct line *l, int first, int last, const char *what,
+                               double *out)
 {
     struct span s = columns(l, first, last);
     *out = 0.0;
@@ -103,7 +105,8 @@ static err assumed_point_field(const struct line *l, int first, int last, const 
         text[2 + k] = c;
     }
     char exponent_sign = (char)s.data[6], exponent = (char)s.data[7];
-    if ((exponent_sign != '-' && exponent_sign != '+' && exponent_sign != ' ') || exponent < '0' || exponent > '9')
+    if ((exponent_sign != '-' && exponent_sign != '+' && exponent_sign != ' ') || exponent < '0' ||
+        exponent > '9')
         return bad_field(l, first, last, what);
     text[8] = 'e';
     text[9] = exponent_sign == '-' ? '-' : '+';
@@ -146,9 +149,11 @@ int tle_checksum(struct span line)
 static err line_check(const struct line *l, char digit, int flags)
 {
     if (l->text.size < 1 || l->text.data[0] != digit)
-        return parse_fail(l->error, ERR_INVALID, l->number, 1, "line %c of a set must start with '%c'", digit, digit);
+        return parse_fail(l->error, ERR_INVALID, l->number, 1,
+                          "line %c of a set must start with '%c'", digit, digit);
     if (l->text.size > 256)
-        return parse_fail(l->error, ERR_INVALID, l->number, 257, "the line is longer than 256 characters");
+        return parse_fail(l->error, ERR_INVALID, l->number, 257,
+                          "the line is longer than 256 characters");
     /* Test sets may lack the last column; operational ones must have it. */
     size_t least = flags & TLE_IGNORE_CHECKSUM ? 68 : 69;
     if (l->text.size < least)
@@ -158,12 +163,14 @@ static err line_check(const struct line *l, char digit, int flags)
         return ERR_OK;
     int sum = tle_checksum(l->text);
     if (l->text.data[68] != '0' + sum)
-        return parse_fail(l->error, ERR_CORRUPT, l->number, 69, "checksum is '%c', computed %d",
-                          l->text.data[68] >= ' ' && l->text.data[68] < 127 ? l->text.data[68] : '?', sum);
+        return parse_fail(
+            l->error, ERR_CORRUPT, l->number, 69, "checksum is '%c', computed %d",
+            l->text.data[68] >= ' ' && l->text.data[68] < 127 ? l->text.data[68] : '?', sum);
     return ERR_OK;
 }
 
-/* Columns 19-32: two-digit year (57..99 are 19xx), day of year from 1 with a fraction; exact in nanoseconds. */
+/* Columns 19-32: two-digit year (57..99 are 19xx), day of year from 1 with a fraction; exact in
+ * nanoseconds. */
 static err epoch_field(const struct line *l, tai_ns *out)
 {
     uint32_t year, day = 0;
@@ -230,8 +237,8 @@ static err line2_parse(const struct line *l, struct elements *e)
     if (tle_catalog_parse(columns(l, 3, 7), &catalog) != ERR_OK)
         return bad_field(l, 3, 7, "catalogue number");
     if (catalog != e->catalog)
-        return parse_fail(l->error, ERR_INVALID, l->number, 3, "catalogue number %u differs from line 1 (%u)", catalog,
-                          e->catalog);
+        return parse_fail(l->error, ERR_INVALID, l->number, 3,
+                          "catalogue number %u differs from line 1 (%u)", catalog, e->catalog);
     TRY(number_field(l, 9, 16, "inclination", &e->inclination_deg));
     TRY(number_field(l, 18, 25, "right ascension of the ascending node", &e->raan_deg));
     TRY(eccentricity_field(l, &e->eccentricity));
@@ -244,7 +251,8 @@ static err line2_parse(const struct line *l, struct elements *e)
 static void name_set(struct elements *e, struct span name)
 {
     name = trimmed(name);
-    if (name.size >= 2 && name.data[0] == '0' && name.data[1] == ' ') /* "0 NAME" of three-line sets */
+    if (name.size >= 2 && name.data[0] == '0' &&
+        name.data[1] == ' ') /* "0 NAME" of three-line sets */
         name = trimmed(span_of(name.data + 2, name.size - 2));
     size_t n = MIN(name.size, sizeof e->name - 1);
     for (size_t k = 0; k < n; k++)
@@ -268,8 +276,8 @@ static err parse_at(struct span name, struct span line1, struct span line2, int 
     return ERR_OK;
 }
 
-err tle_parse_lines(struct span name, struct span line1, struct span line2, int flags, struct elements *out,
-                    struct parse_error *error)
+err tle_parse_lines(struct span name, struct span line1, struct span line2, int flags,
+                    struct elements *out, struct parse_error *error)
 {
     return parse_at(name, line1, line2, 1, flags, out, error);
 }
@@ -296,13 +304,15 @@ static bool starts(struct span s, char digit)
     return s.size >= 2 && s.data[0] == (uint8_t)digit && s.data[1] == ' ';
 }
 
-err tle_next(struct span text, size_t *at, int *line, int flags, struct elements *out, struct parse_error *error)
+err tle_next(struct span text, size_t *at, int *line, int flags, struct elements *out,
+             struct parse_error *error)
 {
     struct span name = {0}, one;
     for (;;) {
         if (!line_next(text, at, line, &one)) {
             if (name.size)
-                return parse_fail(error, ERR_TRUNCATED, *line, 1, "a name without its two element lines");
+                return parse_fail(error, ERR_TRUNCATED, *line, 1,
+                                  "a name without its two element lines");
             return parse_fail(error, ERR_NOT_FOUND, *line, 0, "end of text");
         }
         if (trimmed(one).size == 0 || one.data[0] == '#')
@@ -310,15 +320,18 @@ err tle_next(struct span text, size_t *at, int *line, int flags, struct elements
         if (starts(one, '1'))
             break;
         if (name.size)
-            return parse_fail(error, ERR_INVALID, *line, 1, "expected line 1 of an element set after the name");
+            return parse_fail(error, ERR_INVALID, *line, 1,
+                              "expected line 1 of an element set after the name");
         if (one.size > 256)
-            return parse_fail(error, ERR_INVALID, *line, 257, "the line is longer than 256 characters");
+            return parse_fail(error, ERR_INVALID, *line, 257,
+                              "the line is longer than 256 characters");
         name = one;
     }
     int number = *line;
     struct span two;
     if (!line_next(text, at, line, &two))
-        return parse_fail(error, ERR_TRUNCATED, number + 1, 1, "line 2 of the element set is missing");
+        return parse_fail(error, ERR_TRUNCATED, number + 1, 1,
+                          "line 2 of the element set is missing");
     return parse_at(name, one, two, number, flags, out, error);
 }
 
@@ -399,19 +412,24 @@ err tle_write(const struct elements *e, char line1[TLE_LINE_SIZE], char line2[TL
     char ddot[9], bstar[9], catalog[6], dot[16], designator[ELEMENTS_DESIGNATOR_SIZE];
     int64_t units;
     int year = epoch_round(e->epoch, &units);
-    if (e->catalog > TLE_CATALOG_MAX || year < 1957 || year > 2056 || fabs(e->mean_motion_dot) >= 0.999999995 ||
-        !assumed_point_text(e->mean_motion_ddot, ddot) || !assumed_point_text(e->bstar, bstar))
+    if (e->catalog > TLE_CATALOG_MAX || year < 1957 || year > 2056 ||
+        fabs(e->mean_motion_dot) >= 0.999999995 || !assumed_point_text(e->mean_motion_ddot, ddot) ||
+        !assumed_point_text(e->bstar, bstar))
         return ERR_RANGE;
     catalog_text(e->catalog, catalog);
     designator_text(e->designator, designator);
-    snprintf(dot, sizeof dot, "%.8f", fabs(e->mean_motion_dot)); /* "0.00001234": the zero is dropped */
+    snprintf(dot, sizeof dot, "%.8f",
+             fabs(e->mean_motion_dot)); /* "0.00001234": the zero is dropped */
     char text[128];
-    snprintf(text, sizeof text, "1 %s%c %-8.8s %02d%03lld.%08lld %c%s %s %s %d %4u", catalog, e->classification ? e->classification : 'U',
-             designator, year % 100, (long long)(units / 100000000 + 1), (long long)(units % 100000000),
-             e->mean_motion_dot < 0.0 ? '-' : ' ', dot + 1, ddot, bstar, e->ephemeris_type % 10, e->element_set % 10000u);
+    snprintf(text, sizeof text, "1 %s%c %-8.8s %02d%03lld.%08lld %c%s %s %s %d %4u", catalog,
+             e->classification ? e->classification : 'U', designator, year % 100,
+             (long long)(units / 100000000 + 1), (long long)(units % 100000000),
+             e->mean_motion_dot < 0.0 ? '-' : ' ', dot + 1, ddot, bstar, e->ephemeris_type % 10,
+             e->element_set % 10000u);
     line_finish(text, line1);
-    snprintf(text, sizeof text, "2 %s %8.4f %8.4f %07ld %8.4f %8.4f %11.8f%5u", catalog, e->inclination_deg,
-             turn_deg(e->raan_deg), MIN(lround(e->eccentricity * 1e7), 9999999L), turn_deg(e->argument_of_perigee_deg),
+    snprintf(text, sizeof text, "2 %s %8.4f %8.4f %07ld %8.4f %8.4f %11.8f%5u", catalog,
+             e->inclination_deg, turn_deg(e->raan_deg),
+             MIN(lround(e->eccentricity * 1e7), 9999999L), turn_deg(e->argument_of_perigee_deg),
              turn_deg(e->mean_anomaly_deg), e->mean_motion_rev_day, e->revolution % 100000u);
     line_finish(text, line2);
     return ERR_OK;

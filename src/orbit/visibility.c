@@ -4,7 +4,8 @@
 
 struct station station_at(double latitude_deg, double longitude_deg, double altitude_m)
 {
-    struct station s = {.place = {latitude_deg * DEGREE_RAD, longitude_deg * DEGREE_RAD, altitude_m / 1000.0}};
+    struct station s = {
+        .place = {latitude_deg * DEGREE_RAD, longitude_deg * DEGREE_RAD, altitude_m / 1000.0}};
     frames_geodetic_to_ecef(&s.place, s.ecef);
     frames_up(&s.place, s.up);
     return s;
@@ -38,7 +39,8 @@ static double closest_fraction(const double a[3], const double d[3])
     return d2 > 0.0 ? fmax(0.0, fmin(1.0, -vector_dot(a, d) / d2)) : 0.0;
 }
 
-struct margin visibility_graze_margin(const struct motion *a, const struct motion *b, double least_km)
+struct margin visibility_graze_margin(const struct motion *a, const struct motion *b,
+                                      double least_km)
 {
     double d[3], p[3], v[3];
     difference(b->r, a->r, d);
@@ -58,22 +60,26 @@ double visibility_graze_km(const double a[3], const double b[3])
     return visibility_graze_margin(&one, &two, 0.0).value;
 }
 
-struct margin visibility_elevation_margin(const struct station *s, double sin_mask, const struct motion *m)
+struct margin visibility_elevation_margin(const struct station *s, double sin_mask,
+                                          const struct motion *m)
 {
     double d[3];
     difference(m->r, s->ecef, d);
     double length = vector_length(d);
     double closing = length > 0.0 ? vector_dot(d, m->v) / length : 0.0;
-    return (struct margin){vector_dot(d, s->up) - sin_mask * length, vector_dot(m->v, s->up) - sin_mask * closing};
+    return (struct margin){vector_dot(d, s->up) - sin_mask * length,
+                           vector_dot(m->v, s->up) - sin_mask * closing};
 }
 
-struct margin visibility_range_margin(const struct motion *a, const struct motion *b, double most_km)
+struct margin visibility_range_margin(const struct motion *a, const struct motion *b,
+                                      double most_km)
 {
     /* (most^2 - d^2) / (2 most): kilometres near the edge, and smooth where the satellites meet. */
     double d[3], v[3];
     difference(b->r, a->r, d);
     difference(b->v, a->v, v);
-    return (struct margin){(most_km * most_km - vector_dot(d, d)) / (2.0 * most_km), -vector_dot(d, v) / most_km};
+    return (struct margin){(most_km * most_km - vector_dot(d, d)) / (2.0 * most_km),
+                           -vector_dot(d, v) / most_km};
 }
 
 struct margin visibility_latitude_margin(const struct motion *m, double sin_limit)
@@ -147,7 +153,8 @@ static struct sample elevation_signal(const void *context, double t_s)
 static void pass_fill(const struct pass_context *c, struct interval w, struct pass *out)
 {
     double peak = windows_peak(elevation_signal, c, w.start_s, w.end_s);
-    *out = (struct pass){time_at(c->base, w.start_s), time_at(c->base, w.end_s), time_at(c->base, peak), 0.0, 0.0};
+    *out = (struct pass){time_at(c->base, w.start_s), time_at(c->base, w.end_s),
+                         time_at(c->base, peak), 0.0, 0.0};
     struct motion m;
     if (visibility_motion(c->satellite, c->base, peak, &m)) {
         m = visibility_to_ecef(out->peak, &m);
@@ -156,22 +163,23 @@ static void pass_fill(const struct pass_context *c, struct interval w, struct pa
     }
 }
 
-/* Windows are searched in blocks, so that the stack holds few of them; windows over a block's edge are joined. */
+/* Windows are searched in blocks, so that the stack holds few of them; windows over a block's edge
+ * are joined. */
 enum { BLOCK_WINDOWS = 64 };
 #define BLOCK_S 21600.0
 
 typedef void window_sink(void *context, struct interval w);
 
-static err windows_in_blocks(signal_fn *signal, const void *context, double span_s, window_sink *sink,
-                             void *sink_context, size_t capacity, size_t *count)
+static err windows_in_blocks(signal_fn *signal, const void *context, double span_s,
+                             window_sink *sink, void *sink_context, size_t capacity, size_t *count)
 {
     struct interval found[BLOCK_WINDOWS], pending = {0};
     bool have = false;
     *count = 0;
     for (double from = 0.0; from < span_s; from += BLOCK_S) {
         size_t n;
-        TRY(windows_find(signal, context, from, fmin(from + BLOCK_S, span_s), VISIBILITY_STEP_S, found, BLOCK_WINDOWS,
-                         &n));
+        TRY(windows_find(signal, context, from, fmin(from + BLOCK_S, span_s), VISIBILITY_STEP_S,
+                         found, BLOCK_WINDOWS, &n));
         for (size_t k = 0; k < n; k++) {
             if (have && found[k].start_s <= pending.end_s) {
                 pending.end_s = found[k].end_s;
@@ -201,12 +209,13 @@ static void pass_sink_add(void *context, struct interval w)
     pass_fill(s->context, w, s->next++);
 }
 
-err visibility_passes(const struct sgp4 *satellite, const struct station *station, double mask_rad, tai_ns from,
-                      tai_ns until, struct pass *out, size_t capacity, size_t *count)
+err visibility_passes(const struct sgp4 *satellite, const struct station *station, double mask_rad,
+                      tai_ns from, tai_ns until, struct pass *out, size_t capacity, size_t *count)
 {
     struct pass_context c = {satellite, station, sin(mask_rad), from};
     struct pass_sink sink = {&c, out};
-    return windows_in_blocks(pass_signal, &c, (double)(until - from) / 1e9, pass_sink_add, &sink, capacity, count);
+    return windows_in_blocks(pass_signal, &c, (double)(until - from) / 1e9, pass_sink_add, &sink,
+                             capacity, count);
 }
 
 struct sight_sink {
@@ -236,12 +245,13 @@ static struct sample sight_signal(const void *context, double t_s)
     return (struct sample){t_s, margin.value, margin.slope};
 }
 
-err visibility_sights(const struct sgp4 *a, const struct sgp4 *b, double graze_min_km, tai_ns from, tai_ns until,
-                      struct sight *out, size_t capacity, size_t *count)
+err visibility_sights(const struct sgp4 *a, const struct sgp4 *b, double graze_min_km, tai_ns from,
+                      tai_ns until, struct sight *out, size_t capacity, size_t *count)
 {
     struct sight_context c = {a, b, graze_min_km, from};
     struct sight_sink sink = {from, out};
-    return windows_in_blocks(sight_signal, &c, (double)(until - from) / 1e9, sight_sink_add, &sink, capacity, count);
+    return windows_in_blocks(sight_signal, &c, (double)(until - from) / 1e9, sight_sink_add, &sink,
+                             capacity, count);
 }
 
 struct shadow_context {
@@ -270,10 +280,12 @@ static struct sample shadow_signal(const void *context, double t_s)
     return (struct sample){t_s, shadow_depth(c, t_s), slope};
 }
 
-err visibility_eclipses(const struct sgp4 *satellite, enum shadow_model model, bool umbra, tai_ns from, tai_ns until,
-                        struct sight *out, size_t capacity, size_t *count)
+err visibility_eclipses(const struct sgp4 *satellite, enum shadow_model model, bool umbra,
+                        tai_ns from, tai_ns until, struct sight *out, size_t capacity,
+                        size_t *count)
 {
     struct shadow_context c = {satellite, model, umbra, from};
     struct sight_sink sink = {from, out};
-    return windows_in_blocks(shadow_signal, &c, (double)(until - from) / 1e9, sight_sink_add, &sink, capacity, count);
+    return windows_in_blocks(shadow_signal, &c, (double)(until - from) / 1e9, sight_sink_add, &sink,
+                             capacity, count);
 }

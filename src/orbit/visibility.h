@@ -1,12 +1,12 @@
 /*
- * orbit/visibility.h - who sees whom: elevation, range, the ray's height above the Earth; passes and windows.
+ * orbit/visibility.h - who sees whom: elevation, range, the ray's height above the Earth; passes
+ * and windows.
  *
- * Story:   each condition of a link is a margin: positive while it holds, with its rate of change, so that
- *          orbit/windows.h finds every edge. Passes are windows of the elevation margin; inter-satellite windows of the
- *          graze margin.
- * Units:   kilometres, radians; margins in kilometres, slopes in kilometres per second.
- * Errors:  ERR_FULL when there are more windows than room.
- * Limits:  edges are exact to 0.2 ms of the model's truth; a satellite without position is never visible.
+ * Story:   each condition of a link is a margin: positive while it holds, with its rate of change,
+ * so that orbit/windows.h finds every edge. Passes are windows of the elevation margin;
+ * inter-satellite windows of the graze margin. Units:   kilometres, radians; margins in kilometres,
+ * slopes in kilometres per second. Errors:  ERR_FULL when there are more windows than room. Limits:
+ * edges are exact to 0.2 ms of the model's truth; a satellite without position is never visible.
  * Threads: pure.
  */
 #ifndef NOCT_ORBIT_VISIBILITY_H
@@ -41,11 +41,14 @@ double visibility_range_km(const double a[3], const double b[3]);
 double visibility_graze_km(const double a[3], const double b[3]);
 
 /* Elevation above a mask: up.d - sin(mask) |d|; `m` Earth-fixed. */
-struct margin visibility_elevation_margin(const struct station *s, double sin_mask, const struct motion *m);
+struct margin visibility_elevation_margin(const struct station *s, double sin_mask,
+                                          const struct motion *m);
 /* Graze height above `least_km`; both motions in one frame, inertial or not. */
-struct margin visibility_graze_margin(const struct motion *a, const struct motion *b, double least_km);
+struct margin visibility_graze_margin(const struct motion *a, const struct motion *b,
+                                      double least_km);
 /* Range below `most_km`. */
-struct margin visibility_range_margin(const struct motion *a, const struct motion *b, double most_km);
+struct margin visibility_range_margin(const struct motion *a, const struct motion *b,
+                                      double most_km);
 /* Geocentric latitude below a limit, north and south. */
 struct margin visibility_latitude_margin(const struct motion *m, double sin_limit);
 
@@ -58,18 +61,20 @@ struct pass {
     tai_ns start, end, peak; /* edges as nanoseconds, not rounded */
     double max_elevation_rad, range_at_peak_km;
 };
-err visibility_passes(const struct sgp4 *satellite, const struct station *station, double mask_rad, tai_ns from,
-                      tai_ns until, struct pass *out, size_t capacity, size_t *count) MUST_USE;
+err visibility_passes(const struct sgp4 *satellite, const struct station *station, double mask_rad,
+                      tai_ns from, tai_ns until, struct pass *out, size_t capacity,
+                      size_t *count) MUST_USE;
 
 struct sight {
     tai_ns start, end;
 };
 /* Windows in which the ray between two satellites stays above `graze_min_km`. */
-err visibility_sights(const struct sgp4 *a, const struct sgp4 *b, double graze_min_km, tai_ns from, tai_ns until,
-                      struct sight *out, size_t capacity, size_t *count) MUST_USE;
+err visibility_sights(const struct sgp4 *a, const struct sgp4 *b, double graze_min_km, tai_ns from,
+                      tai_ns until, struct sight *out, size_t capacity, size_t *count) MUST_USE;
 
 /* Eclipses: times when some (umbra false) or all (umbra true) of the Sun is hidden. */
-err visibility_eclipses(const struct sgp4 *satellite, enum shadow_model model, bool umbra, tai_ns from, tai_ns until,
-                        struct sight *out, size_t capacity, size_t *count) MUST_USE;
+err visibility_eclipses(const struct sgp4 *satellite, enum shadow_model model, bool umbra,
+                        tai_ns from, tai_ns until, struct sight *out, size_t capacity,
+                        size_t *count) MUST_USE;
 
 #endif

@@ -2,8 +2,9 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
 
+#include "base/text.h"
 #include "orbit/sun.h"
 
 static double turn_deg(double angle)
@@ -17,24 +18,40 @@ static bool between(double value, double least, double most)
     return value >= least && value <= most; /* false for NaN */
 }
 
+/* The part of `text` before `mark`, which must be there; moves `text` behind it. */
+static bool part_before(const char **text, char mark, struct span *out)
+{
+    const char *end = strchr(*text, mark);
+    if (!end)
+        return false;
+    *out = span_of(*text, (size_t)(end - *text));
+    *text = end + (mark ? 1 : 0);
+    return true;
+}
+
 err walker_parse(const char *text, struct walker *w)
 {
-    int end = 0;
-    double inclination;
-    unsigned total, planes, phasing;
-    if (sscanf(text, "%7lf:%6u/%6u/%6u%n", &inclination, &total, &planes, &phasing, &end) != 4 || text[end] != 0)
+    struct span inclination, parts[3];
+    uint64_t numbers[3];
+    double degrees;
+    if (!part_before(&text, ':', &inclination) || !part_before(&text, '/', &parts[0]) ||
+        !part_before(&text, '/', &parts[1]) || !part_before(&text, 0, &parts[2]))
         return ERR_INVALID;
-    w->inclination_deg = inclination;
-    w->total = total;
-    w->planes = planes;
-    w->phasing = phasing;
+    TRY(parse_double(inclination, &degrees));
+    for (int k = 0; k < 3; k++)
+        if (parse_u64(parts[k], 999999, &numbers[k]) != ERR_OK)
+            return ERR_INVALID;
+    w->inclination_deg = degrees;
+    w->total = (uint32_t)numbers[0];
+    w->planes = (uint32_t)numbers[1];
+    w->phasing = (uint32_t)numbers[2];
     return ERR_OK;
 }
 
 err walker_check(const struct walker *w)
 {
-    if (w->total == 0 || w->total > WALKER_SATELLITES_MAX || w->planes == 0 || w->total % w->planes != 0 ||
-        w->phasing >= w->planes)
+    if (w->total == 0 || w->total > WALKER_SATELLITES_MAX || w->planes == 0 ||
+        w->total % w->planes != 0 || w->phasing >= w->planes)
         return ERR_RANGE;
     if (!between(w->inclination_deg, 0.0, 180.0) || !between(w->altitude_km, 120.0, 60000.0) ||
         !between(w->raan_deg, -360.0, 360.0) || !between(w->phase_deg, -360.0, 360.0))
@@ -43,8 +60,8 @@ err walker_check(const struct walker *w)
 }
 
 /* A circular orbit; perigee at the node, so that the mean anomaly is the argument of latitude. */
-static struct elements circular(double altitude_km, double inclination_deg, double raan_deg, double phase_deg,
-                                tai_ns epoch, uint32_t number)
+static struct elements circular(double altitude_km, double inclination_deg, double raan_deg,
+                                double phase_deg, tai_ns epoch, uint32_t number)
 {
     struct elements e = {
         .classification = 'U',
@@ -71,7 +88,8 @@ err walker_elements(const struct walker *w, uint32_t index, struct elements *out
     return elements_check(out, NULL);
 }
 
-/* Right ascension of a meridian whose mean local time is given: the mean Sun plus 15 degrees an hour from noon. */
+/* Right ascension of a meridian whose mean local time is given: the mean Sun plus 15 degrees an
+ * hour from noon. */
 static double raan_of_local_time_deg(tai_ns epoch, double local_time_h)
 {
     double mean_sun = 280.46 + 36000.771285 * frames_tt_centuries(epoch);
@@ -92,8 +110,8 @@ err pearls_elements(const struct pearls *p, uint32_t index, struct elements *out
     } else if (!between(raan, -360.0, 360.0)) {
         return ERR_RANGE;
     }
-    *out = circular(p->altitude_km, p->inclination_deg, raan, p->phase_deg - p->spacing_deg * index, p->epoch,
-                    index + 1);
+    *out = circular(p->altitude_km, p->inclination_deg, raan, p->phase_deg - p->spacing_deg * index,
+                    p->epoch, index + 1);
     return elements_check(out, NULL);
 }
 
@@ -101,7 +119,8 @@ err sun_synchronous_inclination_deg(double altitude_km, double *out)
 {
     if (!between(altitude_km, 120.0, 60000.0))
         return ERR_RANGE;
-    /* node drift -1.5 J2 (R/a)^2 n cos i = 360 degrees per tropical year (WGS84 radius and mu, EGM96 J2) */
+    /* node drift -1.5 J2 (R/a)^2 n cos i = 360 degrees per tropical year (WGS84 radius and mu,
+     * EGM96 J2) */
     const double mu = 398600.4418, j2 = 1.08262668e-3, radius = WGS84_RADIUS_KM;
     double a = radius + altitude_km;
     double rate = 2.0 * M_PI / (365.2421897 * 86400.0);

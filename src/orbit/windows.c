@@ -4,8 +4,10 @@
 
 #define TOLERANCE_S 1e-7
 
-/* A root between samples of opposite sign: Newton steps, kept inside the bracket, else bisection. */
-static double root_between(signal_fn *signal, const void *context, struct sample left, struct sample right)
+/* A root between samples of opposite sign: Newton steps, kept inside the bracket, else bisection.
+ */
+static double root_between(signal_fn *signal, const void *context, struct sample left,
+                           struct sample right)
 {
     struct sample at = fabs(left.value) < fabs(right.value) ? left : right;
     for (int k = 0; k < 80 && right.t_s - left.t_s > TOLERANCE_S; k++) {
@@ -25,8 +27,8 @@ static double root_between(signal_fn *signal, const void *context, struct sample
 }
 
 /* The extremum of a bump (sign +1) or dip (-1); stops early once it is known to cross zero. */
-static bool extremum_crosses(signal_fn *signal, const void *context, double sign, struct sample left,
-                             struct sample right, struct sample *top)
+static bool extremum_crosses(signal_fn *signal, const void *context, double sign,
+                             struct sample left, struct sample right, struct sample *top)
 {
     while (right.t_s - left.t_s > TOLERANCE_S) {
         *top = signal(context, 0.5 * (left.t_s + right.t_s));
@@ -40,8 +42,8 @@ static bool extremum_crosses(signal_fn *signal, const void *context, double sign
     return false;
 }
 
-size_t windows_cell_roots(signal_fn *signal, const void *context, struct sample left, struct sample right,
-                          double roots[WINDOWS_ROOTS_PER_CELL])
+size_t windows_cell_roots(signal_fn *signal, const void *context, struct sample left,
+                          struct sample right, double roots[WINDOWS_ROOTS_PER_CELL])
 {
     bool up_left = left.value > 0.0, up_right = right.value > 0.0;
     if (up_left != up_right) {
@@ -59,8 +61,8 @@ size_t windows_cell_roots(signal_fn *signal, const void *context, struct sample 
     return 2;
 }
 
-err windows_find(signal_fn *signal, const void *context, double from_s, double until_s, double step_s,
-                 struct interval *out, size_t capacity, size_t *count)
+err windows_find(signal_fn *signal, const void *context, double from_s, double until_s,
+                 double step_s, struct interval *out, size_t capacity, size_t *count)
 {
     ASSERT(step_s > 0.0);
     *count = 0;

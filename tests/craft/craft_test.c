@@ -26,7 +26,8 @@ static struct state place(double sunlit, double cos_zenith)
 static struct craft_params dark_and_still(void)
 {
     struct craft_params p = craft_params_box();
-    p.array_area_m2 = p.absorptivity = p.albedo = p.earth_infrared_w_m2 = p.heater_w = p.base_load_w = 0.0;
+    p.array_area_m2 = p.absorptivity = p.albedo = p.earth_infrared_w_m2 = p.heater_w =
+        p.base_load_w = 0.0;
     return p;
 }
 
@@ -62,7 +63,8 @@ static void four_kilowatts_need_the_known_radiators(void **state)
     assert_true(fabs(panel_m2(0.0) - 4.003) < 0.001);
     assert_true(fabs(panel_m2(craft_environment_w(&p, &dark)) - 4.474) < 0.001);
     assert_true(fabs(panel_m2(craft_environment_w(&p, &noon)) - 4.638) < 0.001);
-    double nadir = 0.86 * 237.0 * (craft_earth_view_factor(550.0, 0.0) + craft_earth_view_factor(550.0, M_PI));
+    double nadir =
+        0.86 * 237.0 * (craft_earth_view_factor(550.0, 0.0) + craft_earth_view_factor(550.0, M_PI));
     assert_true(fabs(panel_m2(nadir) - 4.840) < 0.001);
 }
 
@@ -118,7 +120,8 @@ static void cooling_follows_the_closed_form(void **state)
 static void one_orbit_of_four_kilowatts_keeps_the_books(void **state)
 {
     (void)state;
-    /* 550 km, beta 0: eclipse 2136.7 s of 5739.0 s; round trip efficiency 0.9 (physics notes 7.5). */
+    /* 550 km, beta 0: eclipse 2136.7 s of 5739.0 s; round trip efficiency 0.9 (physics notes 7.5).
+     */
     struct craft_params p = craft_params_box();
     p.heater_w = 0.0;
     p.base_load_w = 0.0;
@@ -137,7 +140,8 @@ static void one_orbit_of_four_kilowatts_keeps_the_books(void **state)
     craft_step(&c, &p, &lit, 4000000, (duration_ns)((5739.0 - 2136.7) * 1e9));
     struct craft_state s = craft_state_of(&c, &p);
     assert_true(s.battery_mwh > s.battery_capacity_mwh - 3000); /* full again, within 0.04 % */
-    assert_true(abs((int)s.generation_mw - 6636000) < 2 && s.load_mw == 4000000 && s.sunlit == 1000);
+    assert_true(abs((int)s.generation_mw - 6636000) < 2 && s.load_mw == 4000000 &&
+                s.sunlit == 1000);
     assert_true(c.shed_j == 0.0 && c.energy_residual < 1e-9);
 }
 
@@ -199,7 +203,8 @@ static void the_heat_pipe_keeps_an_idle_member_from_freezing(void **state)
 static void sky_of_one(struct sky *sky)
 {
     struct site site = {.node = 1, .kind = SITE_SATELLITE, .name = "sat-1"};
-    struct pearls pearls = {.altitude_km = 550, .inclination_deg = 53, .spacing_deg = 10, .count = 1, .epoch = START};
+    struct pearls pearls = {
+        .altitude_km = 550, .inclination_deg = 53, .spacing_deg = 10, .count = 1, .epoch = START};
     assert_int_equal(pearls_elements(&pearls, 0, &site.elements), ERR_OK);
     struct link_rules rules = link_rules_default();
     assert_int_equal(sky_init(sky, NULL, &site, 1, &rules, START), ERR_OK);
@@ -216,9 +221,11 @@ static void a_forecast_foresees_what_happens(void **state)
         struct craft c;
         craft_init(&c, &p, 0.8, 295.0);
         struct craft_forecast f;
-        assert_int_equal(craft_forecast(&c, &p, &sky, 1, START, START + 3 * NS_PER_HOUR, load_mw, &f), ERR_OK);
+        assert_int_equal(
+            craft_forecast(&c, &p, &sky, 1, START, START + 3 * NS_PER_HOUR, load_mw, &f), ERR_OK);
         uint32_t lowest = UINT32_MAX, warmest = 0;
-        for (tai_ns t = START; t < START + 3 * NS_PER_HOUR; t += 5 * NS_PER_S) { /* a host's finer steps */
+        for (tai_ns t = START; t < START + 3 * NS_PER_HOUR;
+             t += 5 * NS_PER_S) { /* a host's finer steps */
             struct state s;
             assert_int_equal(sky_position(&sky, 1, t, &s), ERR_OK);
             craft_step(&c, &p, &s, load_mw, 5 * NS_PER_S);
@@ -244,14 +251,18 @@ static void a_forecast_refuses_what_the_battery_cannot_carry(void **state)
     struct craft c;
     struct craft_forecast f;
     craft_init(&c, &p, 0.5, 300.0);
-    assert_int_equal(craft_forecast(&c, &p, &sky, 1, START, START + 2 * NS_PER_HOUR, 300000, &f), ERR_OK);
+    assert_int_equal(craft_forecast(&c, &p, &sky, 1, START, START + 2 * NS_PER_HOUR, 300000, &f),
+                     ERR_OK);
     assert_false(f.floor_kept);
-    assert_int_equal(craft_forecast(&c, &p, &sky, 2, START, START + NS_PER_HOUR, 0, &f), ERR_NOT_FOUND);
-    assert_int_equal(craft_forecast(&c, &p, &sky, 1, START, START + 2 * NS_PER_DAY, 0, &f), ERR_RANGE);
+    assert_int_equal(craft_forecast(&c, &p, &sky, 2, START, START + NS_PER_HOUR, 0, &f),
+                     ERR_NOT_FOUND);
+    assert_int_equal(craft_forecast(&c, &p, &sky, 1, START, START + 2 * NS_PER_DAY, 0, &f),
+                     ERR_RANGE);
     assert_int_equal(craft_forecast(&c, &p, &sky, 1, START, START - 1, 0, &f), ERR_RANGE);
     p.core_limit_k = 300.0;
     craft_init(&c, &p, 1.0, 299.0);
-    assert_int_equal(craft_forecast(&c, &p, &sky, 1, START, START + NS_PER_HOUR, 100000, &f), ERR_OK);
+    assert_int_equal(craft_forecast(&c, &p, &sky, 1, START, START + NS_PER_HOUR, 100000, &f),
+                     ERR_OK);
     assert_false(f.limit_kept);
     sky_free(&sky);
 }
@@ -270,7 +281,8 @@ static void both_default_members_survive_a_week_under_their_design_load(void **s
             struct craft_forecast f;
             tai_ns from = START + day * NS_PER_DAY;
             uint32_t load_mw = big ? 3600000 : 85000;
-            assert_int_equal(craft_forecast(&c, &p, &sky, 1, from, from + NS_PER_DAY, load_mw, &f), ERR_OK);
+            assert_int_equal(craft_forecast(&c, &p, &sky, 1, from, from + NS_PER_DAY, load_mw, &f),
+                             ERR_OK);
             assert_true(f.floor_kept && f.limit_kept);
             assert_true(f.core_end_mk > 273000);
         }

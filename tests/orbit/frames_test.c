@@ -43,7 +43,8 @@ static void positions_agree_with_the_reference_day_to_a_millimetre(void **state)
         }
         worst_km = fmax(worst_km, fabs(g.altitude_km - atof(cell[13])));
         worst_angle = fmax(worst_angle, fabs(g.latitude_rad / DEGREE_RAD - atof(cell[11])));
-        worst_angle = fmax(worst_angle, fabs(remainder(g.longitude_rad / DEGREE_RAD - atof(cell[12]), 360.0)));
+        worst_angle = fmax(worst_angle,
+                           fabs(remainder(g.longitude_rad / DEGREE_RAD - atof(cell[12]), 360.0)));
         rows++;
     }
     fclose(f);
@@ -66,7 +67,8 @@ static void geodetic_coordinates_survive_the_way_there_and_back(void **state)
                 assert_true(fabs(b.altitude_km - h) < 1e-9 + 1e-14 * h);
                 assert_true(fabs(b.latitude_rad - g.latitude_rad) < 1e-14);
                 if (abs(la) < 90)
-                    assert_true(fabs(remainder(b.longitude_rad - g.longitude_rad, 2 * M_PI)) < 1e-14);
+                    assert_true(fabs(remainder(b.longitude_rad - g.longitude_rad, 2 * M_PI)) <
+                                1e-14);
             }
 }
 
@@ -84,7 +86,8 @@ static void agrees_with_the_textbook_site(void **state)
 static void the_textbook_sidereal_time_is_met(void **state)
 {
     (void)state;
-    /* Vallado 2013, example 3-5: 152.578787810 degrees, computed there from one double Julian date (40 us). */
+    /* Vallado 2013, example 3-5: 152.578787810 degrees, computed there from one double Julian date
+     * (40 us). */
     double gmst = frames_gmst(time_from_utc(1992, 8, 20, 12, 14, 0.0));
     assert_true(fabs(gmst / DEGREE_RAD - 152.578787810) < 2e-7);
 }
@@ -112,7 +115,8 @@ static void a_turning_frame_sees_a_fixed_star_move_west(void **state)
 static void great_circle_from_new_york_to_london(void **state)
 {
     (void)state;
-    struct geodetic ny = {40.7128 * DEGREE_RAD, -74.0060 * DEGREE_RAD, 0}, london = {51.5074 * DEGREE_RAD, -0.1278 * DEGREE_RAD, 0};
+    struct geodetic ny = {40.7128 * DEGREE_RAD, -74.0060 * DEGREE_RAD, 0},
+                    london = {51.5074 * DEGREE_RAD, -0.1278 * DEGREE_RAD, 0};
     assert_true(fabs(frames_great_circle_km(&ny, &london) - 5570.0) < 2.0);
 }
 

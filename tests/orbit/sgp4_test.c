@@ -40,7 +40,8 @@ static void reproduces_all_states_of_the_verification_set(void **state)
         int k = atoi(cell[0]);
         assert_in_range(k, 0, CASES - 1);
         double minutes = atof(cell[2]), r[3], v[3];
-        if (k == 30) /* 33334: the published file repeats the previous satellite; the model returns an error */
+        if (k == 30) /* 33334: the published file repeats the previous satellite; the model returns
+                        an error */
             continue;
         assert_int_equal(catalog[k], atoi(cell[1]));
         enum sgp4_status status = sgp4_propagate(&s[k], minutes, r, v);
@@ -69,9 +70,12 @@ static void returns_the_published_error_codes(void **state)
         uint32_t catalog;
         double minutes;
         enum sgp4_status status;
-    } expected[] = {{22312, 494.2028672, SGP4_ECCENTRICITY}, {28350, 1560.0, SGP4_ECCENTRICITY},
-                    {28872, 55.0, SGP4_DECAYED},            {29141, 440.0, SGP4_DECAYED},
-                    {33333, 25.0, SGP4_SEMI_LATUS_RECTUM},  {33334, 0.0, SGP4_PERTURBED_ECCENTRICITY},
+    } expected[] = {{22312, 494.2028672, SGP4_ECCENTRICITY},
+                    {28350, 1560.0, SGP4_ECCENTRICITY},
+                    {28872, 55.0, SGP4_DECAYED},
+                    {29141, 440.0, SGP4_DECAYED},
+                    {33333, 25.0, SGP4_SEMI_LATUS_RECTUM},
+                    {33334, 0.0, SGP4_PERTURBED_ECCENTRICITY},
                     {20413, 1844345.0, SGP4_DECAYED}};
     for (size_t e = 0; e < COUNT_OF(expected); e++) {
         int found = 0;
@@ -82,7 +86,8 @@ static void returns_the_published_error_codes(void **state)
             found++;
             enum sgp4_status status = sgp4_propagate(&s[k], expected[e].minutes, r, v);
             if (status != expected[e].status)
-                fail_msg("satellite %u: code %d, expected %d", catalog[k], (int)status, (int)expected[e].status);
+                fail_msg("satellite %u: code %d, expected %d", catalog[k], (int)status,
+                         (int)expected[e].status);
         }
         assert_true(found >= 1); /* 20413 is in the set twice */
     }
@@ -111,7 +116,8 @@ static void nodal_drift_agrees_with_first_order_theory(void **state)
 {
     (void)state;
     /* 550 km, 53.05 degrees: -4.4892 degrees a day (physics notes 7.1). */
-    struct elements e = {.mean_motion_rev_day = 86400.0 / 5738.99, .eccentricity = 1e-4, .inclination_deg = 53.05};
+    struct elements e = {
+        .mean_motion_rev_day = 86400.0 / 5738.99, .eccentricity = 1e-4, .inclination_deg = 53.05};
     struct sgp4 s;
     assert_int_equal(sgp4_init(&s, &e), ERR_OK);
     assert_true(fabs(s.node_dot * 1440.0 * 180.0 / M_PI + 4.4892) < 0.015);
@@ -120,7 +126,8 @@ static void nodal_drift_agrees_with_first_order_theory(void **state)
 static void refuses_elements_and_times_without_meaning(void **state)
 {
     (void)state;
-    struct elements good = {.mean_motion_rev_day = 15.0, .eccentricity = 0.001, .inclination_deg = 50.0};
+    struct elements good = {
+        .mean_motion_rev_day = 15.0, .eccentricity = 0.001, .inclination_deg = 50.0};
     struct sgp4 s;
     struct elements bad = good;
     bad.eccentricity = 1.0;

@@ -10,16 +10,24 @@
 
 #define START time_from_utc(2026, 11, 21, 6, 0, 0.0)
 
-static struct site ground(uint32_t node, const char *name, double latitude_deg, double longitude_deg)
+static struct site ground(uint32_t node, const char *name, double latitude_deg,
+                          double longitude_deg)
 {
-    struct site s = {.node = node, .kind = SITE_GROUND, .latitude_deg = latitude_deg, .longitude_deg = longitude_deg};
+    struct site s = {.node = node,
+                     .kind = SITE_GROUND,
+                     .latitude_deg = latitude_deg,
+                     .longitude_deg = longitude_deg};
     snprintf(s.name, sizeof s.name, "%s", name);
     return s;
 }
 
 static void pearls_fill(struct site *out, uint32_t count)
 {
-    struct pearls p = {.altitude_km = 550, .inclination_deg = 53, .spacing_deg = 10, .count = count, .epoch = START};
+    struct pearls p = {.altitude_km = 550,
+                       .inclination_deg = 53,
+                       .spacing_deg = 10,
+                       .count = count,
+                       .epoch = START};
     for (uint32_t k = 0; k < count; k++) {
         out[k] = (struct site){.node = 10 + k, .kind = SITE_SATELLITE, .slot = k};
         assert_int_equal(pearls_elements(&p, k, &out[k].elements), ERR_OK);
@@ -58,9 +66,11 @@ static void compare_with_truth(const struct sky *sky, duration_ns step)
                 const struct contact *c = sky_contact_at(sky, b, a, t);
                 ups += truth;
                 if (truth != (c != NULL)) { /* edges are rounded inwards by up to a millisecond */
-                    bool inner = sky_visible(sky, a, b, t - NS_PER_MS) && sky_visible(sky, a, b, t + NS_PER_MS);
+                    bool inner = sky_visible(sky, a, b, t - NS_PER_MS) &&
+                                 sky_visible(sky, a, b, t + NS_PER_MS);
                     if (!truth || inner)
-                        fail_msg("pair %u-%u at %lld: truth %d, plan %d", a, b, (long long)t, truth, c != NULL);
+                        fail_msg("pair %u-%u at %lld: truth %d, plan %d", a, b, (long long)t, truth,
+                                 c != NULL);
                 }
             }
         }
@@ -85,7 +95,12 @@ static void the_plan_is_the_truth_sampled_every_second(void **state)
 static void every_edge_is_true_inside_and_false_outside(void **state)
 {
     (void)state;
-    struct walker w = {.inclination_deg = 53, .total = 24, .planes = 4, .phasing = 1, .altitude_km = 1200, .epoch = START};
+    struct walker w = {.inclination_deg = 53,
+                       .total = 24,
+                       .planes = 4,
+                       .phasing = 1,
+                       .altitude_km = 1200,
+                       .epoch = START};
     struct site sites[26];
     walker_fill(sites, &w);
     sites[24] = ground(1, "a", 10, 20);
@@ -105,12 +120,14 @@ static void every_edge_is_true_inside_and_false_outside(void **state)
             contacts++;
             assert_true(sky_visible(&sky, c[i].a, c[i].b, c[i].start));
             assert_true(sky_visible(&sky, c[i].a, c[i].b, (c[i].start + c[i].end) / 2));
-            assert_true(sky_visible(&sky, c[i].a, c[i].b, c[i].end) || c[i].end == sky_plan_end(&sky));
+            assert_true(sky_visible(&sky, c[i].a, c[i].b, c[i].end) ||
+                        c[i].end == sky_plan_end(&sky));
             if (c[i].start > sky_plan_start(&sky))
                 assert_false(sky_visible(&sky, c[i].a, c[i].b, c[i].start - 2 * NS_PER_MS));
             if (c[i].end < sky_plan_end(&sky))
                 assert_false(sky_visible(&sky, c[i].a, c[i].b, c[i].end + 2 * NS_PER_MS));
-            double mean_ms = (double)sky_light_time(&sky, c[i].a, c[i].b, (c[i].start + c[i].end) / 2) / 1e6;
+            double mean_ms =
+                (double)sky_light_time(&sky, c[i].a, c[i].b, (c[i].start + c[i].end) / 2) / 1e6;
             assert_true(c[i].delay_us_mean > 500 && c[i].delay_us_mean < 17000 && mean_ms > 0.0);
         }
     }
@@ -140,10 +157,12 @@ static void extending_in_steps_gives_the_same_plan_and_digest(void **state)
     assert_true(sky_digest(&one) == sky_digest(&two));
     for (size_t k = 0; k < sky_pair_count(&one); k++) {
         size_t a, b;
-        const struct contact *x = sky_pair_contacts(&one, k, &a), *y = sky_pair_contacts(&two, k, &b);
+        const struct contact *x = sky_pair_contacts(&one, k, &a),
+                             *y = sky_pair_contacts(&two, k, &b);
         assert_int_equal(a, b);
         for (size_t i = 0; i < a; i++)
-            assert_true(x[i].start == y[i].start && x[i].end == y[i].end && x[i].delay_us_mean == y[i].delay_us_mean);
+            assert_true(x[i].start == y[i].start && x[i].end == y[i].end &&
+                        x[i].delay_us_mean == y[i].delay_us_mean);
     }
     sky_plan_forget(&one, START + 2 * NS_PER_HOUR);
     sky_check(&one);
@@ -203,7 +222,8 @@ static void neighbouring_pearls_always_see_each_other(void **state)
     const uint32_t expected[] = {1, 2, 10, 12};
     assert_int_equal(n, 4);
     assert_memory_equal(peers, expected, sizeof expected);
-    assert_true(sky_link_kind(&sky, 1, 2) == LINK_FIBRE && sky_rate_bps(&sky, 1, 2) == rules.fibre_rate_bps);
+    assert_true(sky_link_kind(&sky, 1, 2) == LINK_FIBRE &&
+                sky_rate_bps(&sky, 1, 2) == rules.fibre_rate_bps);
     c = sky_contact_at(&sky, 1, 2, START);
     assert_true(c && c->end == TIME_NEVER && sky_contact_next(&sky, 1, 2, START) == NULL);
     /* great circle * 1.5 * 1.468 / c */
@@ -214,7 +234,13 @@ static void neighbouring_pearls_always_see_each_other(void **state)
 static void a_grid_joins_rings_and_planes_but_not_over_the_poles(void **state)
 {
     (void)state;
-    struct walker w = {.star = true, .inclination_deg = 86.4, .total = 66, .planes = 6, .phasing = 2, .altitude_km = 780, .epoch = START};
+    struct walker w = {.star = true,
+                       .inclination_deg = 86.4,
+                       .total = 66,
+                       .planes = 6,
+                       .phasing = 2,
+                       .altitude_km = 780,
+                       .epoch = START};
     struct site sites[66];
     walker_fill(sites, &w);
     struct link_rules rules = link_rules_default();
@@ -271,7 +297,8 @@ static void tells_position_and_sunlight(void **state)
     assert_int_equal(sky_position(&sky, 2, START + 10 * NS_PER_HOUR, &s), ERR_OK);
     assert_true(s.sunlit == 1.0); /* 16 h UTC, noon in Patagonia */
     assert_int_equal(sky_position(&sky, 77, START, &s), ERR_NOT_FOUND);
-    assert_true(sky_range_km(&sky, 10, 77, START) < 0.0 && sky_light_time(&sky, 10, 77, START) == -1);
+    assert_true(sky_range_km(&sky, 10, 77, START) < 0.0 &&
+                sky_light_time(&sky, 10, 77, START) == -1);
     /* light time in whole nanoseconds */
     double km = sky_range_km(&sky, 10, 11, START);
     assert_true(llabs(sky_light_time(&sky, 10, 11, START) - (int64_t)(km / LIGHT_KM_S * 1e9)) <= 1);

@@ -79,7 +79,8 @@ static void shadow_edges_agree_with_stk(void **state)
 static void the_curtis_satellite_is_in_shadow(void **state)
 {
     (void)state;
-    const double r[3] = {2817.899, -14110.473, -7502.672}, sun[3] = {-11747041, 139486985, 60472278};
+    const double r[3] = {2817.899, -14110.473, -7502.672},
+                 sun[3] = {-11747041, 139486985, 60472278};
     for (int model = SHADOW_CONE_OBLATE; model <= SHADOW_CYLINDER; model++)
         assert_true(sun_fraction((enum shadow_model)model, r, sun) == 0.0);
 }
@@ -90,10 +91,8 @@ struct event_kind {
     bool umbra;
 };
 static const struct event_kind kinds[] = {
-    {"cyl", SHADOW_CYLINDER, true},
-    {"penumbra_obl", SHADOW_CONE_OBLATE, false},
-    {"umbra_obl", SHADOW_CONE_OBLATE, true},
-    {"penumbra", SHADOW_CONE_SPHERE, false},
+    {"cyl", SHADOW_CYLINDER, true},          {"penumbra_obl", SHADOW_CONE_OBLATE, false},
+    {"umbra_obl", SHADOW_CONE_OBLATE, true}, {"penumbra", SHADOW_CONE_SPHERE, false},
     {"umbra", SHADOW_CONE_SPHERE, true},
 };
 
@@ -101,7 +100,9 @@ static double nearest(const struct sight *list, size_t count, bool entry, double
 {
     double best = 1e9;
     for (size_t k = 0; k < count; k++)
-        best = fmin(best, fabs((double)((entry ? list[k].start : list[k].end) - REFERENCE_EPOCH) / 1e9 - t_s));
+        best = fmin(
+            best,
+            fabs((double)((entry ? list[k].start : list[k].end) - REFERENCE_EPOCH) / 1e9 - t_s));
     return best;
 }
 
@@ -118,11 +119,13 @@ static void eclipse_edges_of_the_reference_day_are_met(void **state)
         for (size_t q = 0; q < COUNT_OF(kinds); q++) {
             struct sight list[64];
             size_t count;
-            assert_int_equal(visibility_eclipses(&model, kinds[q].model, kinds[q].umbra, REFERENCE_EPOCH,
-                                                 REFERENCE_EPOCH + NS_PER_DAY, list, 64, &count),
+            assert_int_equal(visibility_eclipses(&model, kinds[q].model, kinds[q].umbra,
+                                                 REFERENCE_EPOCH, REFERENCE_EPOCH + NS_PER_DAY,
+                                                 list, 64, &count),
                              ERR_OK);
             for (size_t k = 0; k < count; k++) /* the edges of the day are no events */
-                found += (size_t)(list[k].start > REFERENCE_EPOCH) + (size_t)(list[k].end < REFERENCE_EPOCH + NS_PER_DAY);
+                found += (size_t)(list[k].start > REFERENCE_EPOCH) +
+                         (size_t)(list[k].end < REFERENCE_EPOCH + NS_PER_DAY);
             FILE *f = table_open("tests/data/ref_eclipse_events.csv");
             char line[512], *cell[3], name[32];
             size_t n;
@@ -131,7 +134,8 @@ static void eclipse_edges_of_the_reference_day_are_met(void **state)
                 snprintf(name, sizeof name, "%.*s", (int)(cut - cell[1]), cell[1]);
                 if ((uint32_t)atoi(cell[0]) != sats[s].catalog || strcmp(name, kinds[q].name) != 0)
                     continue;
-                worst = fmax(worst, nearest(list, count, strcmp(cut, "_entry") == 0, atof(cell[2])));
+                worst =
+                    fmax(worst, nearest(list, count, strcmp(cut, "_entry") == 0, atof(cell[2])));
                 events++;
             }
             fclose(f);

@@ -1,4 +1,5 @@
-/* tables.h - reads the reference tables of tests/data (the test programs run in the source root). */
+/* tables.h - reads the reference tables of tests/data (the test programs run in the source root).
+ */
 #ifndef NOCT_TEST_TABLES_H
 #define NOCT_TEST_TABLES_H
 
@@ -33,7 +34,8 @@ static inline void file_free(struct span s)
     free(u.data);
 }
 
-/* Splits the next CSV row into at most `most` cells (copied into `line`); false at the end of the file. */
+/* Splits the next CSV row into at most `most` cells (copied into `line`); false at the end of the
+ * file. */
 static inline bool row_next(FILE *f, char line[512], char *cells[], size_t most, size_t *count)
 {
     if (!fgets(line, 512, f))
@@ -74,7 +76,8 @@ static inline void reference_elements(struct elements out[REFERENCE_SATELLITES])
     file_free(text);
 }
 
-static inline const struct elements *reference_find(const struct elements all[REFERENCE_SATELLITES], const char *catalog)
+static inline const struct elements *reference_find(const struct elements all[REFERENCE_SATELLITES],
+                                                    const char *catalog)
 {
     for (int k = 0; k < REFERENCE_SATELLITES; k++)
         if (all[k].catalog == (uint32_t)atoi(catalog))

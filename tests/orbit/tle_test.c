@@ -7,7 +7,8 @@
 
 static err parse(const char *one, const char *two, struct elements *e, struct parse_error *error)
 {
-    return tle_parse_lines(span_text("ISS (ZARYA)"), span_text(one), span_text(two), TLE_STRICT, e, error);
+    return tle_parse_lines(span_text("ISS (ZARYA)"), span_text(one), span_text(two), TLE_STRICT, e,
+                           error);
 }
 
 static void reads_every_field(void **state)
@@ -21,9 +22,11 @@ static void reads_every_field(void **state)
     assert_true(e.classification == 'U');
     assert_string_equal(e.designator, "98067A");
     assert_true(e.epoch == time_from_utc(2008, 9, 20, 0, 0, 0.0) + 51782528LL * 864000);
-    assert_true(e.mean_motion_dot == -0.00002182 && e.mean_motion_ddot == 0.0 && e.bstar == -0.11606e-4);
+    assert_true(e.mean_motion_dot == -0.00002182 && e.mean_motion_ddot == 0.0 &&
+                e.bstar == -0.11606e-4);
     assert_int_equal(e.element_set, 292);
-    assert_true(e.inclination_deg == 51.6416 && e.raan_deg == 247.4627 && e.eccentricity == 0.0006703);
+    assert_true(e.inclination_deg == 51.6416 && e.raan_deg == 247.4627 &&
+                e.eccentricity == 0.0006703);
     assert_true(e.argument_of_perigee_deg == 130.5360 && e.mean_anomaly_deg == 325.0288);
     assert_true(e.mean_motion_rev_day == 15.72125391);
     assert_int_equal(e.revolution, 56353);
@@ -44,9 +47,12 @@ static void writes_the_same_columns_that_it_read(void **state)
     struct parse_error error;
     while (tle_next(text, &at, &line, TLE_STRICT, &e, &error) == ERR_OK) {
         assert_int_equal(tle_write(&e, one, two), ERR_OK);
-        assert_memory_equal(text.data + at - 140, one, 44); /* then zeros may be 00000-0 or 00000+0 */
+        assert_memory_equal(text.data + at - 140, one,
+                            44); /* then zeros may be 00000-0 or 00000+0 */
         assert_memory_equal(text.data + at - 70, two, 69);
-        assert_int_equal(tle_parse_lines(span_text(e.name), span_text(one), span_text(two), TLE_STRICT, &again, &error), ERR_OK);
+        assert_int_equal(tle_parse_lines(span_text(e.name), span_text(one), span_text(two),
+                                         TLE_STRICT, &again, &error),
+                         ERR_OK);
         assert_memory_equal(&again, &e, sizeof e);
         count++;
     }
@@ -75,7 +81,10 @@ static void says_where_and_what_is_wrong(void **state)
     assert_int_equal(parse(ONE, two, &e, &error), ERR_TRUNCATED);
     assert_int_equal(error.column, 41);
     assert_int_equal(parse(TWO, ONE, &e, &error), ERR_INVALID);
-    assert_int_equal(parse(ONE, "2 25545  51.6416 247.4627 0006703 130.5360 325.0288 15.72125391563538", &e, &error), ERR_INVALID);
+    assert_int_equal(parse(ONE,
+                           "2 25545  51.6416 247.4627 0006703 130.5360 325.0288 15.72125391563538",
+                           &e, &error),
+                     ERR_INVALID);
     assert_non_null(strstr(error.text, "25545 differs"));
 }
 
@@ -85,8 +94,9 @@ static void alpha_five_numbers_go_both_ways(void **state)
     const struct {
         const char *text;
         uint32_t number;
-    } good[] = {{"A0000", 100000}, {"E8493", 148493}, {"H9999", 179999}, {"J0000", 180000}, {"P4018", 234018},
-                {"Z9999", 339999}, {"25544", 25544},  {"    5", 5},      {"00005", 5}};
+    } good[] = {{"A0000", 100000}, {"E8493", 148493}, {"H9999", 179999},
+                {"J0000", 180000}, {"P4018", 234018}, {"Z9999", 339999},
+                {"25544", 25544},  {"    5", 5},      {"00005", 5}};
     uint32_t n;
     for (size_t k = 0; k < COUNT_OF(good); k++) {
         assert_int_equal(tle_catalog_parse(span_text(good[k].text), &n), ERR_OK);
@@ -123,10 +133,12 @@ static void reads_files_with_names_blank_lines_and_carriage_returns(void **state
     assert_int_equal(tle_next(span_text(text), &at, &line, TLE_STRICT, &e, &error), ERR_NOT_FOUND);
     at = 0;
     line = 0;
-    assert_int_equal(tle_next(span_text("NAME\n"), &at, &line, TLE_STRICT, &e, &error), ERR_TRUNCATED);
+    assert_int_equal(tle_next(span_text("NAME\n"), &at, &line, TLE_STRICT, &e, &error),
+                     ERR_TRUNCATED);
     at = 0;
     line = 0;
-    assert_int_equal(tle_next(span_text(ONE "\n"), &at, &line, TLE_STRICT, &e, &error), ERR_TRUNCATED);
+    assert_int_equal(tle_next(span_text(ONE "\n"), &at, &line, TLE_STRICT, &e, &error),
+                     ERR_TRUNCATED);
     assert_int_equal(error.line, 2);
 }
 

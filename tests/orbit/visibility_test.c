@@ -35,7 +35,8 @@ static void finds_all_passes_of_the_reference_day(void **state)
         assert_true(at < count);
         worst_edge = fmax(worst_edge, fabs(seconds_of(passes[at].start) - atof(cell[5])));
         worst_edge = fmax(worst_edge, fabs(seconds_of(passes[at].end) - atof(cell[6])));
-        worst_degree = fmax(worst_degree, fabs(passes[at].max_elevation_rad / DEGREE_RAD - atof(cell[8])));
+        worst_degree =
+            fmax(worst_degree, fabs(passes[at].max_elevation_rad / DEGREE_RAD - atof(cell[8])));
         if (passes[at].start > REFERENCE_EPOCH && passes[at].end < REFERENCE_EPOCH + NS_PER_DAY)
             worst_km = fmax(worst_km, fabs(passes[at].range_at_peak_km - atof(cell[9])));
         at++;
@@ -43,8 +44,8 @@ static void finds_all_passes_of_the_reference_day(void **state)
     }
     fclose(f);
     assert_int_equal(at, count);
-    print_message("%zu passes: worst edge %.2f ms, elevation %.1e deg, range %.1e km\n", rows, worst_edge * 1e3,
-                  worst_degree, worst_km);
+    print_message("%zu passes: worst edge %.2f ms, elevation %.1e deg, range %.1e km\n", rows,
+                  worst_edge * 1e3, worst_degree, worst_km);
     assert_int_equal(rows, 229);
     assert_true(worst_edge < 2e-3);
     assert_true(worst_degree < 2e-5);
@@ -71,7 +72,8 @@ static void finds_all_windows_between_the_reference_satellites(void **state)
             assert_int_equal(visibility_sights(&model[a], &model[b], 80.0, REFERENCE_EPOCH,
                                                REFERENCE_EPOCH + NS_PER_DAY, list, 128, &count),
                              ERR_OK);
-            for (; more && (uint32_t)atoi(cell[0]) == sats[a].catalog && (uint32_t)atoi(cell[1]) == sats[b].catalog;
+            for (; more && (uint32_t)atoi(cell[0]) == sats[a].catalog &&
+                   (uint32_t)atoi(cell[1]) == sats[b].catalog;
                  more = row_next(f, line, cell, 6, &n), at++, rows++) {
                 assert_true(at < count);
                 worst = fmax(worst, fabs(seconds_of(list[at].start) - atof(cell[2])));
@@ -88,11 +90,14 @@ static void finds_all_windows_between_the_reference_satellites(void **state)
 static void the_longest_clear_link_is_the_known_one(void **state)
 {
     (void)state;
-    /* Two satellites at 550 km whose ray grazes 80 km are 5,016.59 km apart (R = 6378.135 there, 6378.137 here). */
-    const double radius = WGS84_RADIUS_KM + 550.0, half = sqrt(radius * radius - pow(WGS84_RADIUS_KM + 80.0, 2.0));
+    /* Two satellites at 550 km whose ray grazes 80 km are 5,016.59 km apart (R = 6378.135 there,
+     * 6378.137 here). */
+    const double radius = WGS84_RADIUS_KM + 550.0,
+                 half = sqrt(radius * radius - pow(WGS84_RADIUS_KM + 80.0, 2.0));
     assert_true(fabs(2.0 * half - 5016.59) < 0.01);
     const double angle = asin(half / radius);
-    const double a[3] = {radius * cos(angle), radius * sin(angle), 0}, b[3] = {radius * cos(angle), -radius * sin(angle), 0};
+    const double a[3] = {radius * cos(angle), radius * sin(angle), 0},
+                 b[3] = {radius * cos(angle), -radius * sin(angle), 0};
     assert_true(fabs(visibility_graze_km(a, b) - 80.0) < 1e-9);
     assert_true(fabs(visibility_range_km(a, b) - 2.0 * half) < 1e-9);
 }
@@ -135,11 +140,14 @@ static void slopes_are_the_rates_of_their_margins(void **state)
         for (int side = -1; side <= 1; side++) {
             struct motion ma, mb;
             double t_s = minute * 60.0 + side * h;
-            assert_true(visibility_motion(&a, REFERENCE_EPOCH, t_s, &ma) && visibility_motion(&b, REFERENCE_EPOCH, t_s, &mb));
-            struct motion fixed = visibility_to_ecef(REFERENCE_EPOCH + (tai_ns)llround(t_s * 1e9), &ma);
-            const struct margin m[4] = {
-                visibility_elevation_margin(&station, 0.17, &fixed), visibility_graze_margin(&ma, &mb, 80.0),
-                visibility_range_margin(&ma, &mb, 4000.0), visibility_latitude_margin(&ma, 0.7)};
+            assert_true(visibility_motion(&a, REFERENCE_EPOCH, t_s, &ma) &&
+                        visibility_motion(&b, REFERENCE_EPOCH, t_s, &mb));
+            struct motion fixed =
+                visibility_to_ecef(REFERENCE_EPOCH + (tai_ns)llround(t_s * 1e9), &ma);
+            const struct margin m[4] = {visibility_elevation_margin(&station, 0.17, &fixed),
+                                        visibility_graze_margin(&ma, &mb, 80.0),
+                                        visibility_range_margin(&ma, &mb, 4000.0),
+                                        visibility_latitude_margin(&ma, 0.7)};
             for (int k = 0; k < 4; k++) {
                 value[side + 1][k] = m[k].value;
                 if (side == 0)

@@ -18,10 +18,12 @@ static void a_delta_spreads_planes_over_the_whole_circle(void **state)
     assert_true(w.inclination_deg == 56.0 && w.total == 24 && w.planes == 3 && w.phasing == 1);
     struct elements e;
     assert_int_equal(walker_elements(&w, 8, &e), ERR_OK); /* plane 1, slot 0 */
-    assert_true(fabs(e.raan_deg - 120.0) < 1e-12 && fabs(e.mean_anomaly_deg - 15.0) < 1e-12 && e.bstar == 0.0);
+    assert_true(fabs(e.raan_deg - 120.0) < 1e-12 && fabs(e.mean_anomaly_deg - 15.0) < 1e-12 &&
+                e.bstar == 0.0);
     assert_string_equal(e.name, "sat-9");
     assert_int_equal(walker_elements(&w, 23, &e), ERR_OK);
-    assert_true(fabs(e.raan_deg - 240.0) < 1e-12 && fabs(e.mean_anomaly_deg - (315.0 + 30.0)) < 1e-12);
+    assert_true(fabs(e.raan_deg - 240.0) < 1e-12 &&
+                fabs(e.mean_anomaly_deg - (315.0 + 30.0)) < 1e-12);
     w.star = true;
     assert_int_equal(walker_elements(&w, 8, &e), ERR_OK);
     assert_true(fabs(e.raan_deg - 60.0) < 1e-12);
@@ -35,7 +37,8 @@ static void refuses_patterns_without_meaning(void **state)
     const char *bad[] = {"", "53", "53:24/3", "53:24/3/1x", "53:24/3/1/2", "a:24/3/1"};
     for (size_t k = 0; k < COUNT_OF(bad); k++)
         assert_int_equal(walker_parse(bad[k], &w), ERR_INVALID);
-    const char *out[] = {"53:24/5/1", "53:24/3/3", "53:0/1/0", "190:24/3/1", "53:24/0/0", "53:900000/3/1"};
+    const char *out[] = {"53:24/5/1",  "53:24/3/3", "53:0/1/0",
+                         "190:24/3/1", "53:24/0/0", "53:900000/3/1"};
     for (size_t k = 0; k < COUNT_OF(out); k++) {
         assert_int_equal(walker_parse(out[k], &w), ERR_OK);
         assert_int_equal(walker_check(&w), ERR_RANGE);
@@ -48,7 +51,8 @@ static void refuses_patterns_without_meaning(void **state)
 static void pearls_keep_their_spacing_for_weeks(void **state)
 {
     (void)state;
-    struct pearls p = {.altitude_km = 550, .inclination_deg = 97.6, .spacing_deg = 10, .count = 4, .epoch = START};
+    struct pearls p = {
+        .altitude_km = 550, .inclination_deg = 97.6, .spacing_deg = 10, .count = 4, .epoch = START};
     struct sgp4 s[4];
     for (uint32_t k = 0; k < 4; k++) {
         struct elements e;
@@ -68,9 +72,15 @@ static void pearls_keep_their_spacing_for_weeks(void **state)
 static void the_plane_follows_the_local_time(void **state)
 {
     (void)state;
-    /* At the March equinox the mean Sun is at right ascension 0: a node at 18 h lies 90 degrees east. */
-    struct pearls p = {.altitude_km = 550, .inclination_deg = 97.6, .use_local_time = true, .local_time_h = 18.0,
-                       .spacing_deg = 10, .count = 1, .epoch = START};
+    /* At the March equinox the mean Sun is at right ascension 0: a node at 18 h lies 90 degrees
+     * east. */
+    struct pearls p = {.altitude_km = 550,
+                       .inclination_deg = 97.6,
+                       .use_local_time = true,
+                       .local_time_h = 18.0,
+                       .spacing_deg = 10,
+                       .count = 1,
+                       .epoch = START};
     struct elements e;
     assert_int_equal(pearls_elements(&p, 0, &e), ERR_OK);
     assert_true(fabs(e.raan_deg - 90.0) < 3.0);
