@@ -1,4 +1,5 @@
-/* bench-launch: time from launcher_start to the reaped end of a sandbox that does nothing, beside plain fork and exec. */
+/* bench-launch: time from launcher_start to the reaped end of a sandbox that does nothing, beside
+ * plain fork and exec. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,8 +28,10 @@ static int by_value(const void *a, const void *b)
 static void print(const char *name, double *samples_ms)
 {
     qsort(samples_ms, RUNS, sizeof *samples_ms, by_value);
-    printf("{\"name\": \"%s_min\", \"unit\": \"ms\", \"value\": %.3f, \"n\": %d}\n", name, samples_ms[0], RUNS);
-    printf("{\"name\": \"%s_p50\", \"unit\": \"ms\", \"value\": %.3f, \"n\": %d}\n", name, samples_ms[RUNS / 2], RUNS);
+    printf("{\"name\": \"%s_min\", \"unit\": \"ms\", \"value\": %.3f, \"n\": %d}\n", name,
+           samples_ms[0], RUNS);
+    printf("{\"name\": \"%s_p50\", \"unit\": \"ms\", \"value\": %.3f, \"n\": %d}\n", name,
+           samples_ms[RUNS / 2], RUNS);
 }
 
 static void fork_and_exec(const char *program)
@@ -52,7 +55,8 @@ int main(void)
     probe[size] = 0;
     strcpy(strrchr(probe, '/') + 1, "app-lane-probe");
     const char *arguments[] = {"/app/lane-probe", "exit", "0", NULL};
-    struct launch_request request = {.app_path = probe, .arguments = arguments, .memory_bytes = 32u << 20, .cpu_millis = 1000};
+    struct launch_request request = {
+        .app_path = probe, .arguments = arguments, .memory_bytes = 32u << 20, .cpu_millis = 1000};
     for (int i = 0; i < RUNS; i++) {
         struct launch_handle handle;
         struct launch_usage usage;

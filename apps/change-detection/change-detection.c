@@ -1,9 +1,10 @@
 /*
- * change-detection - compares two pictures of one tile and reports what changed on the ground, and where.
+ * change-detection - compares two pictures of one tile and reports what changed on the ground, and
+ * where.
  *
- * Reads exactly two pictures (/work/in/ *.ppm, or the two files named), writes OUT/alert.json and OUT/alert.ppm, logs to
- * stdout. Bounded memory: about 70 bytes per pixel, pictures up to 4096 x 4096. See README.md beside this file for the
- * method, the options and the exit codes.
+ * Reads exactly two pictures (/work/in/ *.ppm, or the two files named), writes OUT/alert.json and
+ * OUT/alert.ppm, logs to stdout. Bounded memory: about 70 bytes per pixel, pictures up to 4096 x
+ * 4096. See README.md beside this file for the method, the options and the exit codes.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -16,8 +17,24 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { DONE = 0, USAGE = 2, NO_INPUT = 3, MALFORMED = 4, MISMATCH = 5, UNUSABLE = 6, NO_OUTPUT = 7 };
-enum { SIDE_MAX = 4096, HEADER_MAX = 8192, TEXT = 96, REGIONS_MAX = 64, CROP_MAX = 256, CLOUD_MARGIN = 4, RING = 8 };
+enum {
+    DONE = 0,
+    USAGE = 2,
+    NO_INPUT = 3,
+    MALFORMED = 4,
+    MISMATCH = 5,
+    UNUSABLE = 6,
+    NO_OUTPUT = 7
+};
+enum {
+    SIDE_MAX = 4096,
+    HEADER_MAX = 8192,
+    TEXT = 96,
+    REGIONS_MAX = 64,
+    CROP_MAX = 256,
+    CLOUD_MARGIN = 4,
+    RING = 8
+};
 
 struct picture {
     char path[512], tile[TEXT], time[TEXT], sensor[TEXT], satellite[TEXT];
@@ -39,7 +56,8 @@ static struct {
     int file_count;
     double threshold, min_area_km2, min_usable;
     long min_pixels;
-} options = {.in = "/work/in", .out = "/work/out", .threshold = 0.04, .min_pixels = 12, .min_usable = 0.2};
+} options = {
+    .in = "/work/in", .out = "/work/out", .threshold = 0.04, .min_pixels = 12, .min_usable = 0.2};
 
 static struct picture before, after;
 static uint8_t *masked; /* 1: not to be judged; 2: visited */
@@ -72,26 +90,30 @@ static void *allocate(size_t count, size_t size)
 /* Text from a stranger goes into logs and JSON: only plain characters pass. */
 static void take_text(const struct picture *p, const char *key, const char *value, char out[TEXT])
 {
-    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 ._:+-";
+    static const char plain[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 ._:+-";
     size_t size = strlen(value);
     if (size == 0 || size >= TEXT || strspn(value, plain) != size)
-        stop(MALFORMED, "%s: header value of '%s' is empty, too long or holds strange characters", p->path, key);
+        stop(MALFORMED, "%s: header value of '%s' is empty, too long or holds strange characters",
+             p->path, key);
     memcpy(out, value, size + 1);
 }
 
-static double take_number(const struct picture *p, const char *key, const char *value, double low, double high)
+static double take_number(const struct picture *p, const char *key, const char *value, double low,
+                          double high)
 {
     char *end;
     double number = strtod(value, &end);
     if (end == value || *end || !(number >= low && number <= high))
-        stop(MALFORMED, "%s: header value of '%s' is not a number in %g..%g", p->path, key, low, high);
+        stop(MALFORMED, "%s: header value of '%s' is not a number in %g..%g", p->path, key, low,
+             high);
     return number;
 }
 
 static void take_pair(struct picture *p, char *line)
 {
-    static const char *const keys[] = {"tile", "time", "sensor", "satellite", "north",
-                                       "south", "west", "east", "sun_elevation_deg"};
+    static const char *const keys[] = {"tile",  "time", "sensor", "satellite",        "north",
+                                       "south", "west", "east",   "sun_elevation_deg"};
     char *equals = strchr(line, '=');
     if (!equals)
         return; /* a plain remark */
@@ -123,7 +145,8 @@ static int next_byte(struct picture *p, struct header_reader *h)
 {
     int c = getc(h->file);
     if (c == EOF || ++h->used > HEADER_MAX)
-        stop(MALFORMED, "%s: %s in the header", p->path, c == EOF ? "the file ends" : "too many bytes");
+        stop(MALFORMED, "%s: %s in the header", p->path,
+             c == EOF ? "the file ends" : "too many bytes");
     return c;
 }
 
@@ -157,11 +180,14 @@ static int read_number(struct picture *p, struct header_reader *h, const char *w
 static void check_header(const struct picture *p, int most)
 {
     if (p->seen != 0x1ff)
-        stop(MALFORMED, "%s: the header lacks one of tile, time, sensor, satellite, north, south, west, east, "
-                        "sun_elevation_deg", p->path);
-    if (most != 255 || p->width < 16 || p->height < 16 || p->width > SIDE_MAX || p->height > SIDE_MAX)
-        stop(MALFORMED, "%s: %d x %d with maximum %d; wanted 16..%d on each side and 255", p->path, p->width, p->height,
-             most, SIDE_MAX);
+        stop(MALFORMED,
+             "%s: the header lacks one of tile, time, sensor, satellite, north, south, west, east, "
+             "sun_elevation_deg",
+             p->path);
+    if (most != 255 || p->width < 16 || p->height < 16 || p->width > SIDE_MAX ||
+        p->height > SIDE_MAX)
+        stop(MALFORMED, "%s: %d x %d with maximum %d; wanted 16..%d on each side and 255", p->path,
+             p->width, p->height, most, SIDE_MAX);
     if (p->north <= p->south || p->east <= p->west)
         stop(MALFORMED, "%s: the corners do not span an area", p->path);
 }
@@ -182,11 +208,11 @@ static void read_picture(struct picture *p, const char *path)
     p->rgb = allocate(size, 1);
     size_t got = fread(p->rgb, 1, size, h.file);
     if (got != size || getc(h.file) != EOF)
-        stop(MALFORMED, "%s: %s after %zu of %zu bytes of pixels", path, got != size ? "the file ends" : "more bytes", got,
-             size);
+        stop(MALFORMED, "%s: %s after %zu of %zu bytes of pixels", path,
+             got != size ? "the file ends" : "more bytes", got, size);
     fclose(h.file);
-    printf("read %s: tile %s, %s, %s of %s, Sun at %.1f deg\n", path, p->tile, p->time, p->sensor, p->satellite,
-           p->sun_elevation_deg);
+    printf("read %s: tile %s, %s, %s of %s, Sun at %.1f deg\n", path, p->tile, p->time, p->sensor,
+           p->satellite, p->sun_elevation_deg);
 }
 
 static void find_files(void)
@@ -201,13 +227,15 @@ static void find_files(void)
             continue;
         if (options.file_count == 2)
             stop(NO_INPUT, "%s holds more than two pictures; name the two to compare", options.in);
-        snprintf(names[options.file_count], sizeof names[0], "%.240s/%.255s", options.in, entry->d_name);
+        snprintf(names[options.file_count], sizeof names[0], "%.240s/%.255s", options.in,
+                 entry->d_name);
         options.files[options.file_count] = names[options.file_count];
         options.file_count++;
     }
     closedir(directory);
     if (options.file_count != 2)
-        stop(NO_INPUT, "%s holds %d pictures (*.ppm); two are needed", options.in, options.file_count);
+        stop(NO_INPUT, "%s holds %d pictures (*.ppm); two are needed", options.in,
+             options.file_count);
 }
 
 static void check_match(void)
@@ -215,9 +243,10 @@ static void check_match(void)
     const double tolerance = 1e-6;
     if (strcmp(before.tile, after.tile) != 0)
         stop(MISMATCH, "the pictures show different tiles: %s and %s", before.tile, after.tile);
-    if (before.width != after.width || before.height != after.height || fabs(before.north - after.north) > tolerance ||
-        fabs(before.south - after.south) > tolerance || fabs(before.west - after.west) > tolerance ||
-        fabs(before.east - after.east) > tolerance)
+    if (before.width != after.width || before.height != after.height ||
+        fabs(before.north - after.north) > tolerance ||
+        fabs(before.south - after.south) > tolerance ||
+        fabs(before.west - after.west) > tolerance || fabs(before.east - after.east) > tolerance)
         stop(MISMATCH, "the pictures differ in size or corners");
     if (strcmp(before.time, after.time) == 0)
         stop(MISMATCH, "both pictures are of %s", before.time);
@@ -230,7 +259,8 @@ static size_t pixel_count(void)
     return (size_t)before.width * (size_t)before.height;
 }
 
-/* Counts become reflectance by the Sun's elevation; a 3 x 3 mean takes most of the sensor's noise out. */
+/* Counts become reflectance by the Sun's elevation; a 3 x 3 mean takes most of the sensor's noise
+ * out. */
 static void reflectance(struct picture *p)
 {
     double light = sin(p->sun_elevation_deg * 0.017453292519943295);
@@ -244,7 +274,8 @@ static void reflectance(struct picture *p)
                 for (int v = y > 0 ? y - 1 : 0; v <= y + 1 && v < p->height; v++)
                     for (int u = x > 0 ? x - 1 : 0; u <= x + 1 && u < p->width; u++, n++)
                         sum += p->rgb[((size_t)v * (size_t)p->width + (size_t)u) * 3 + (size_t)c];
-                p->value[c][(size_t)y * (size_t)p->width + (size_t)x] = (float)(sum / (255.0 * n * light));
+                p->value[c][(size_t)y * (size_t)p->width + (size_t)x] =
+                    (float)(sum / (255.0 * n * light));
             }
     }
 }
@@ -258,7 +289,8 @@ static bool is_cloud(const struct picture *p, size_t i)
 
 static bool is_water(const struct picture *p, size_t i)
 {
-    return p->value[2][i] > 1.35f * p->value[0][i] && p->value[1][i] < 1.1f * p->value[2][i] && p->value[0][i] < 0.2f;
+    return p->value[2][i] > 1.35f * p->value[0][i] && p->value[1][i] < 1.1f * p->value[2][i] &&
+           p->value[0][i] < 0.2f;
 }
 
 /* A cloud's thin edge is no cloud by colour: the mask grows by a few pixels. */
@@ -281,14 +313,16 @@ static double mask_make(void)
                 clouds++;
                 mask_around(x, y);
             } else if (is_water(&before, i) && is_water(&after, i)) {
-                water++; /* waves and glint come and go; water in both pictures is no change on land */
+                water++; /* waves and glint come and go; water in both pictures is no change on land
+                          */
                 masked[i] = 1;
             }
         }
     for (size_t i = 0; i < pixel_count(); i++)
         usable += !masked[i];
     double share = (double)usable / (double)pixel_count();
-    printf("clouds %.1f %%, water %.1f %%, usable %.1f %%\n", 100.0 * (double)clouds / (double)pixel_count(),
+    printf("clouds %.1f %%, water %.1f %%, usable %.1f %%\n",
+           100.0 * (double)clouds / (double)pixel_count(),
            100.0 * (double)water / (double)pixel_count(), 100.0 * share);
     return share;
 }
@@ -309,7 +343,8 @@ static double median_of(const float *values, float *scratch)
     return n ? (double)scratch[n / 2] : 0;
 }
 
-/* Haze, exposure and the Sun's height change a whole picture: medians of the usable pixels are made equal. */
+/* Haze, exposure and the Sun's height change a whole picture: medians of the usable pixels are made
+ * equal. */
 static void normalise(void)
 {
     float *scratch = allocate(pixel_count(), sizeof(float));
@@ -324,7 +359,8 @@ static void normalise(void)
     free(scratch);
 }
 
-/* Returns the threshold: the option's, or five robust deviations of the picture's own noise if that is more. */
+/* Returns the threshold: the option's, or five robust deviations of the picture's own noise if that
+ * is more. */
 static double change_make(void)
 {
     float *scratch = allocate(pixel_count(), sizeof(float));
@@ -337,7 +373,8 @@ static double change_make(void)
         }
         change[i] = sqrtf(sum / 3);
     }
-    double typical = median_of(change, scratch); /* 0.67 to 1.2 deviations, by how the channels share the noise */
+    double typical = median_of(
+        change, scratch); /* 0.67 to 1.2 deviations, by how the channels share the noise */
     free(scratch);
     double threshold = fmax(options.threshold, 5 * typical);
     printf("typical change %.4f, threshold %.4f\n", typical, threshold);
@@ -361,7 +398,8 @@ static void region_add(struct region *r, int x, int y)
     }
 }
 
-/* Collects the connected pixels above the threshold; `queue` holds them all afterwards. Returns how many. */
+/* Collects the connected pixels above the threshold; `queue` holds them all afterwards. Returns how
+ * many. */
 static size_t region_grow(uint32_t *queue, double threshold, int x, int y)
 {
     size_t used = 0, width = (size_t)before.width;
@@ -383,7 +421,8 @@ static size_t region_grow(uint32_t *queue, double threshold, int x, int y)
     return used;
 }
 
-/* The edge of a region stands where the change falls to half: the smoothing blurs a sharp edge to both sides. */
+/* The edge of a region stands where the change falls to half: the smoothing blurs a sharp edge to
+ * both sides. */
 static struct region region_measure(const uint32_t *queue, size_t count)
 {
     double mean = 0;
@@ -392,7 +431,8 @@ static struct region region_measure(const uint32_t *queue, size_t count)
         mean += (double)change[queue[i]] / (double)count;
     for (size_t i = 0; i < count; i++)
         if ((double)change[queue[i]] > mean / 2)
-            region_add(&r, (int)(queue[i] % (uint32_t)before.width), (int)(queue[i] / (uint32_t)before.width));
+            region_add(&r, (int)(queue[i] % (uint32_t)before.width),
+                       (int)(queue[i] / (uint32_t)before.width));
     for (int c = 0; c < 3; c++) {
         r.before[c] /= (double)r.pixels;
         r.after[c] /= (double)r.pixels;
@@ -407,7 +447,8 @@ static bool ring_means(const struct region *r, double was[3], double is[3])
     for (int c = 0; c < 3; c++)
         was[c] = is[c] = 0;
     for (int y = r->y0 - RING < 0 ? 0 : r->y0 - RING; y <= r->y1 + RING && y < before.height; y++)
-        for (int x = r->x0 - RING < 0 ? 0 : r->x0 - RING; x <= r->x1 + RING && x < before.width; x++) {
+        for (int x = r->x0 - RING < 0 ? 0 : r->x0 - RING; x <= r->x1 + RING && x < before.width;
+             x++) {
             size_t i = (size_t)y * (size_t)before.width + (size_t)x;
             if (masked[i] != 0)
                 continue;
@@ -426,16 +467,19 @@ static bool ring_means(const struct region *r, double was[3], double is[3])
 
 static double distance(const double a[3], const double b[3])
 {
-    return sqrt((a[0] - b[0]) * (a[0] - b[0]) + (a[1] - b[1]) * (a[1] - b[1]) + (a[2] - b[2]) * (a[2] - b[2]));
+    return sqrt((a[0] - b[0]) * (a[0] - b[0]) + (a[1] - b[1]) * (a[1] - b[1]) +
+                (a[2] - b[2]) * (a[2] - b[2]));
 }
 
-/* A thin cloud that came or went: the brighter picture is the darker one mixed with white, equally in each channel, and
- * it is the brighter one that does not fit its surroundings. */
+/* A thin cloud that came or went: the brighter picture is the darker one mixed with white, equally
+ * in each channel, and it is the brighter one that does not fit its surroundings. */
 static bool is_thin_cloud(const struct region *r)
 {
     double ring_before[3], ring_after[3], share[3], low = 1, high = 0, mean = 0;
-    bool brighter_after = r->after[0] + r->after[1] + r->after[2] > r->before[0] + r->before[1] + r->before[2];
-    const double *bright = brighter_after ? r->after : r->before, *dark = brighter_after ? r->before : r->after;
+    bool brighter_after =
+        r->after[0] + r->after[1] + r->after[2] > r->before[0] + r->before[1] + r->before[2];
+    const double *bright = brighter_after ? r->after : r->before,
+                 *dark = brighter_after ? r->before : r->after;
     for (int c = 0; c < 3; c++) {
         share[c] = (bright[c] - dark[c]) / fmax(0.87 - dark[c], 0.05);
         low = fmin(low, share[c]);
@@ -477,8 +521,8 @@ static double area_km2(const struct region *r)
 {
     const double km = 111.195;
     double middle = latitude((r->y0 + r->y1 + 1) / 2.0) * 0.017453292519943295;
-    return (double)r->pixels * (before.north - before.south) * km / before.height * (before.east - before.west) * km *
-           cos(middle) / before.width;
+    return (double)r->pixels * (before.north - before.south) * km / before.height *
+           (before.east - before.west) * km * cos(middle) / before.width;
 }
 
 static void regions_find(double threshold)
@@ -504,7 +548,8 @@ static void regions_find(double threshold)
 
 static const char *kind_of(const struct region *r)
 {
-    double was = r->before[0] + r->before[1] + r->before[2], is = r->after[0] + r->after[1] + r->after[2];
+    double was = r->before[0] + r->before[1] + r->before[2],
+           is = r->after[0] + r->after[1] + r->after[2];
     if (is > was)
         return "bright";
     return r->after[2] > 1.5 * r->after[0] && r->after[2] > 1.2 * r->after[1] ? "flood" : "burn";
@@ -533,19 +578,21 @@ static void finish(FILE *file, const char *name)
 
 static void write_side(FILE *file, const char *name, const struct picture *p)
 {
-    fprintf(file, "  \"%s\": {\"time\": \"%s\", \"satellite\": \"%s\", \"sensor\": \"%s\"},\n", name, p->time, p->satellite,
-            p->sensor);
+    fprintf(file, "  \"%s\": {\"time\": \"%s\", \"satellite\": \"%s\", \"sensor\": \"%s\"},\n",
+            name, p->time, p->satellite, p->sensor);
 }
 
 static void write_region(FILE *file, const struct region *r, const char *comma)
 {
-    fprintf(file,
-            "    {\"kind\": \"%s\", \"north\": %.6f, \"south\": %.6f, \"west\": %.6f, \"east\": %.6f, "
-            "\"center_lat\": %.6f, \"center_lon\": %.6f, \"area_km2\": %.3f, \"mean_change\": %.4f, \"pixels\": %ld, "
-            "\"box\": [%d, %d, %d, %d]}%s\n",
-            kind_of(r), latitude(r->y0), latitude(r->y1 + 1), longitude(r->x0), longitude(r->x1 + 1),
-            latitude(r->y_sum / (double)r->pixels + 0.5), longitude(r->x_sum / (double)r->pixels + 0.5), area_km2(r),
-            r->change / (double)r->pixels, r->pixels, r->x0, r->y0, r->x1, r->y1, comma);
+    fprintf(
+        file,
+        "    {\"kind\": \"%s\", \"north\": %.6f, \"south\": %.6f, \"west\": %.6f, \"east\": %.6f, "
+        "\"center_lat\": %.6f, \"center_lon\": %.6f, \"area_km2\": %.3f, \"mean_change\": %.4f, "
+        "\"pixels\": %ld, "
+        "\"box\": [%d, %d, %d, %d]}%s\n",
+        kind_of(r), latitude(r->y0), latitude(r->y1 + 1), longitude(r->x0), longitude(r->x1 + 1),
+        latitude(r->y_sum / (double)r->pixels + 0.5), longitude(r->x_sum / (double)r->pixels + 0.5),
+        area_km2(r), r->change / (double)r->pixels, r->pixels, r->x0, r->y0, r->x1, r->y1, comma);
 }
 
 static void write_json(double usable, double threshold)
@@ -555,7 +602,8 @@ static void write_json(double usable, double threshold)
             region_count ? "true" : "false", before.tile);
     write_side(file, "before", &before);
     write_side(file, "after", &after);
-    fprintf(file, "  \"usable_fraction\": %.4f,\n  \"threshold\": %.4f,\n  \"regions_found\": %ld,\n"
+    fprintf(file,
+            "  \"usable_fraction\": %.4f,\n  \"threshold\": %.4f,\n  \"regions_found\": %ld,\n"
             "  \"thin_clouds_passed_over\": %ld,\n  \"regions\": [\n",
             usable, threshold, regions_found, regions_cloudy);
     for (int i = 0; i < region_count; i++)
@@ -576,7 +624,8 @@ static bool on_frame(int x, int y)
     return false;
 }
 
-/* The later picture around the largest region (the whole tile when nothing changed), every region framed in red. */
+/* The later picture around the largest region (the whole tile when nothing changed), every region
+ * framed in red. */
 static void write_crop(void)
 {
     int x0 = 0, y0 = 0, x1 = after.width - 1, y1 = after.height - 1;
@@ -588,11 +637,15 @@ static void write_crop(void)
         x1 = r->x1 + margin < x1 ? r->x1 + margin : x1;
         y1 = r->y1 + margin < y1 ? r->y1 + margin : y1;
     }
-    int longest = x1 - x0 > y1 - y0 ? x1 - x0 + 1 : y1 - y0 + 1, step = (longest + CROP_MAX - 1) / CROP_MAX;
+    int longest = x1 - x0 > y1 - y0 ? x1 - x0 + 1 : y1 - y0 + 1,
+        step = (longest + CROP_MAX - 1) / CROP_MAX;
     int width = (x1 - x0) / step + 1, height = (y1 - y0) / step + 1;
     FILE *file = create("alert.ppm");
-    fprintf(file, "P6\n# format=noct-alert-crop-1\n# tile=%s\n# time=%s\n# north=%.7f\n# south=%.7f\n# west=%.7f\n# east=%.7f\n"
-                  "%d %d\n255\n", after.tile, after.time, latitude(y0), latitude(y0 + height * step), longitude(x0),
+    fprintf(file,
+            "P6\n# format=noct-alert-crop-1\n# tile=%s\n# time=%s\n# north=%.7f\n# south=%.7f\n# "
+            "west=%.7f\n# east=%.7f\n"
+            "%d %d\n255\n",
+            after.tile, after.time, latitude(y0), latitude(y0 + height * step), longitude(x0),
             longitude(x0 + width * step), width, height);
     for (int y = y0; y <= y1; y += step)
         for (int x = x0; x <= x1; x += step) {
@@ -611,8 +664,10 @@ static void write_crop(void)
 
 static void usage(void)
 {
-    fputs("usage: change-detection [--in DIR] [--out DIR] [--threshold REFLECTANCE] [--min-pixels N] [--min-area KM2]\n"
-          "                        [--min-usable FRACTION] [BEFORE.ppm AFTER.ppm]\n", stderr);
+    fputs("usage: change-detection [--in DIR] [--out DIR] [--threshold REFLECTANCE] [--min-pixels "
+          "N] [--min-area KM2]\n"
+          "                        [--min-usable FRACTION] [BEFORE.ppm AFTER.ppm]\n",
+          stderr);
     exit(USAGE);
 }
 
@@ -674,14 +729,15 @@ int main(int argc, char **argv)
     reflectance(&after);
     double usable = mask_make();
     if (usable < options.min_usable)
-        stop(UNUSABLE, "only %.1f %% of the tile can be judged; %.1f %% are needed", usable * 100, options.min_usable * 100);
+        stop(UNUSABLE, "only %.1f %% of the tile can be judged; %.1f %% are needed", usable * 100,
+             options.min_usable * 100);
     normalise();
     double threshold = change_make();
     regions_find(threshold);
     write_json(usable, threshold);
     write_crop();
-    printf("%ld changed regions%s; %ld thin clouds passed over\n", regions_found, region_count ? "" : ": no alert",
-           regions_cloudy);
+    printf("%ld changed regions%s; %ld thin clouds passed over\n", regions_found,
+           region_count ? "" : ": no alert", regions_cloudy);
     for (int i = 0; i < region_count && i < 8; i++)
         printf("  %s, %.2f km2 at %.4f, %.4f\n", kind_of(&regions[i]), area_km2(&regions[i]),
                latitude(regions[i].y_sum / (double)regions[i].pixels + 0.5),

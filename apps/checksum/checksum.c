@@ -1,8 +1,10 @@
 /*
- * checksum - prints and stores the FNV-1a 64-bit hash and the size of every input; the smallest useful workload.
+ * checksum - prints and stores the FNV-1a 64-bit hash and the size of every input; the smallest
+ * useful workload.
  *
- * Reads each regular file in /work/in (or DIR given), in the order of names; writes /work/out/checksums.txt with lines
- * "HASH SIZE NAME" and the same to stdout. Exit: 0 done, 2 usage, 3 no input, 7 cannot write. Not for security.
+ * Reads each regular file in /work/in (or DIR given), in the order of names; writes
+ * /work/out/checksums.txt with lines "HASH SIZE NAME" and the same to stdout. Exit: 0 done, 2
+ * usage, 3 no input, 7 cannot write. Not for security.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -50,7 +52,10 @@ int main(int argc, char **argv)
     }
     int count = scandir(in, &entries, is_visible, alphasort);
     if (count <= 0 || count > FILES_MAX) {
-        fprintf(stderr, "checksum: %s: %s\n", in, count < 0 ? strerror(errno) : count ? "too many files" : "no files");
+        fprintf(stderr, "checksum: %s: %s\n", in,
+                count < 0 ? strerror(errno)
+                : count   ? "too many files"
+                          : "no files");
         return 3;
     }
     snprintf(path, sizeof path, "%.700s/checksums.txt", out);
@@ -65,8 +70,10 @@ int main(int argc, char **argv)
         snprintf(path, sizeof path, "%.700s/%.255s", in, entries[i]->d_name);
         if (hash_file(path, &hash, &size) < 0)
             continue;
-        fprintf(list, "%016llx %llu %s\n", (unsigned long long)hash, (unsigned long long)size, entries[i]->d_name);
-        printf("%016llx %llu %s\n", (unsigned long long)hash, (unsigned long long)size, entries[i]->d_name);
+        fprintf(list, "%016llx %llu %s\n", (unsigned long long)hash, (unsigned long long)size,
+                entries[i]->d_name);
+        printf("%016llx %llu %s\n", (unsigned long long)hash, (unsigned long long)size,
+               entries[i]->d_name);
     }
     return fclose(list) == 0 ? 0 : 7;
 }

@@ -1,12 +1,14 @@
 /*
- * lane-init - the first process of a sandbox: builds the root, drops every right, runs and watches one workload.
+ * lane-init - the first process of a sandbox: builds the root, drops every right, runs and watches
+ * one workload.
  *
- * Story:    executed by host/launcher inside fresh pid, mount, net, ipc and uts namespaces; not for use by hand.
- *           It waits for the go byte (the cgroups stand), builds a read-only root on a tmpfs, pivots into it, gives up
- *           its user id and capabilities for good, starts the workload under rlimits, Landlock and seccomp, copies its
- *           output up to the limit, enforces the wall limit, forwards SIGTERM and SIGUSR1, reaps everybody, and writes
- *           one report. It is pid 1: when it dies, the kernel kills everything inside.
- * Usage:    lane-init PLAN_FD GO_FD REPORT_FD STDOUT_FD STDERR_FD
+ * Story:    executed by host/launcher inside fresh pid, mount, net, ipc and uts namespaces; not for
+ * use by hand. It waits for the go byte (the cgroups stand), builds a read-only root on a tmpfs,
+ * pivots into it, gives up its user id and capabilities for good, starts the workload under
+ * rlimits, Landlock and seccomp, copies its output up to the limit, enforces the wall limit,
+ * forwards SIGTERM and SIGUSR1, reaps everybody, and writes one report. It is pid 1: when it dies,
+ * the kernel kills everything inside. Usage:    lane-init PLAN_FD GO_FD REPORT_FD STDOUT_FD
+ * STDERR_FD
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -93,12 +95,14 @@ static void plan_read(int fd)
     uint64_t fixed = sizeof plan + (uint64_t)plan.bpf_count * sizeof(struct sock_filter);
     errno = EINVAL;
     if (plan.magic != LANE_PLAN_MAGIC || plan.size_bytes != (uint64_t)st.st_size ||
-        plan.size_bytes > LANE_PLAN_BYTES_MAX || plan.bpf_count > BPF_MAXINSNS || texts > LANE_TEXTS_MAX ||
-        plan.argument_count == 0 || plan.mount_count > LANE_MOUNTS_MAX || fixed > plan.size_bytes)
+        plan.size_bytes > LANE_PLAN_BYTES_MAX || plan.bpf_count > BPF_MAXINSNS ||
+        texts > LANE_TEXTS_MAX || plan.argument_count == 0 || plan.mount_count > LANE_MOUNTS_MAX ||
+        fixed > plan.size_bytes)
         fail("read the plan", "bad header");
     plan_bytes = malloc(plan.size_bytes);
     must(plan_bytes ? 0 : -1, "read the plan", "");
-    must(pread(fd, plan_bytes, plan.size_bytes, 0) == (ssize_t)plan.size_bytes ? 0 : -1, "read the plan", "");
+    must(pread(fd, plan_bytes, plan.size_bytes, 0) == (ssize_t)plan.size_bytes ? 0 : -1,
+         "read the plan", "");
     filter = (struct sock_filter *)(void *)(plan_bytes + sizeof plan);
     size_t at = (size_t)fixed;
     stage_dir = next_text(&at);
@@ -120,7 +124,8 @@ static void plan_read(int fd)
 static void mount_attributes(const char *target, uint64_t set)
 {
     struct mount_attr attributes = {.attr_set = set};
-    must(mount_setattr(AT_FDCWD, target, AT_RECURSIVE, &attributes, sizeof attributes), "restrict", target);
+    must(mount_setattr(AT_FDCWD, target, AT_RECURSIVE, &attributes, sizeof attributes), "restrict",
+         target);
 }
 
 static void bind(const char *source, const char *target, uint64_t set)
@@ -146,7 +151,8 @@ static void root_entries(void)
 {
     const uint64_t read_only = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
     for (uint32_t i = 0; i < plan.mount_count; i++) {
-        const char *target = mounts[i].target + 1; /* relative to the stage, which is the current directory */
+        const char *target =
+            mounts[i].target + 1; /* relative to the stage, which is the current directory */
         switch (mounts[i].kind[0]) {
         case 'd':
             directory_make(target);
@@ -172,7 +178,8 @@ static void root_devices(void)
 {
     static const char *const devices[] = {"null", "zero", "full", "random", "urandom"};
     directory_make("dev");
-    must(mount("tmpfs", "dev", "tmpfs", MS_NOSUID | MS_NOEXEC, "size=64k,nr_inodes=32,mode=755"), "mount", "/dev");
+    must(mount("tmpfs", "dev", "tmpfs", MS_NOSUID | MS_NOEXEC, "size=64k,nr_inodes=32,mode=755"),
+         "mount", "/dev");
     for (size_t i = 0; i < sizeof devices / sizeof devices[0]; i++) {
         char source[32], target[32];
         snprintf(source, sizeof source, "/dev/%s", devices[i]);
@@ -191,7 +198,8 @@ static void root_process_table(void)
 {
     const unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
     directory_make("proc");
-    /* subset=pid (Linux 5.8) leaves out everything about the host but the sandbox's own processes. */
+    /* subset=pid (Linux 5.8) leaves out everything about the host but the sandbox's own processes.
+     */
     if (mount("proc", "proc", "proc", flags, "subset=pid") < 0)
         must(mount("proc", "proc", "proc", flags, NULL), "mount", "/proc");
 }
@@ -200,13 +208,15 @@ static void root_enter(void)
 {
     char options[64];
     must(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), "make mounts private", "");
-    must(mount("tmpfs", stage_dir, "tmpfs", MS_NOSUID | MS_NODEV, "size=1m,nr_inodes=512,mode=755"), "mount", "root");
+    must(mount("tmpfs", stage_dir, "tmpfs", MS_NOSUID | MS_NODEV, "size=1m,nr_inodes=512,mode=755"),
+         "mount", "root");
     must(chdir(stage_dir), "enter", stage_dir);
     root_entries();
     root_devices();
     root_process_table();
     directory_make("tmp");
-    snprintf(options, sizeof options, "size=%llu,nr_inodes=16384,mode=1777", (unsigned long long)plan.tmp_bytes);
+    snprintf(options, sizeof options, "size=%llu,nr_inodes=16384,mode=1777",
+             (unsigned long long)plan.tmp_bytes);
     must(mount("tmpfs", "tmp", "tmpfs", MS_NOSUID | MS_NODEV, options), "mount", "/tmp");
     directory_make("work");
     if (*work_host)
@@ -214,7 +224,8 @@ static void root_enter(void)
     must(syscall(SYS_pivot_root, ".", "."), "pivot", "");
     must(umount2(".", MNT_DETACH), "leave the host's root", "");
     must(chdir("/"), "enter", "/");
-    must(mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV, NULL), "seal", "/");
+    must(mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV, NULL),
+         "seal", "/");
 }
 
 /* ---- rights ---- */
@@ -262,7 +273,8 @@ static void limits_apply(void)
         limit(RLIMIT_CPU, plan.cpu_seconds, "cpu time");
 }
 
-/* Landlock's user interface (Documentation/userspace-api/landlock.rst); newer than Debian 12's headers. */
+/* Landlock's user interface (Documentation/userspace-api/landlock.rst); newer than Debian 12's
+ * headers. */
 struct landlock_rules {
     uint64_t files, network, scope;
 };
@@ -315,7 +327,8 @@ static void landlock_apply(void)
     landlock_allow(fd, "/", LL_EXECUTE | LL_READ_FILE | LL_READ_DIR);
     landlock_allow(fd, "/work", rules.files);
     landlock_allow(fd, "/tmp", rules.files);
-    landlock_allow(fd, "/dev", LL_READ_FILE | LL_READ_DIR | LL_WRITE_FILE | (rules.files & LL_TRUNCATE));
+    landlock_allow(fd, "/dev",
+                   LL_READ_FILE | LL_READ_DIR | LL_WRITE_FILE | (rules.files & LL_TRUNCATE));
     must(syscall(SYS_landlock_restrict_self, fd, 0), "landlock", "restrict");
     close(fd);
 }
@@ -351,7 +364,8 @@ static _Noreturn void workload_run(int out, int err)
     must(sigprocmask(SIG_SETMASK, &none, NULL), "unblock", "signals");
     struct sock_fprog program = {.len = (unsigned short)plan.bpf_count, .filter = filter};
     if (plan.bpf_count)
-        must(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0), "install", "seccomp filter");
+        must(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0), "install",
+             "seccomp filter");
     environ = environment; /* so that PATH is the workload's */
     execvp(arguments[0], arguments);
     fail("execute", arguments[0]);
@@ -376,7 +390,8 @@ static void stream_close(struct stream *s)
     s->from = -1;
 }
 
-/* Copies what there is, up to the limit; what is above it is read and dropped, so that nobody blocks. */
+/* Copies what there is, up to the limit; what is above it is read and dropped, so that nobody
+ * blocks. */
 static void stream_copy(struct stream *s)
 {
     char bytes[16384];
@@ -490,8 +505,10 @@ static void finish(void)
             stream_copy(&lane.streams[i]);
     struct rusage used;
     getrusage(RUSAGE_CHILDREN, &used);
-    lane.report.cpu_user_us = (uint64_t)used.ru_utime.tv_sec * 1000000 + (uint64_t)used.ru_utime.tv_usec;
-    lane.report.cpu_system_us = (uint64_t)used.ru_stime.tv_sec * 1000000 + (uint64_t)used.ru_stime.tv_usec;
+    lane.report.cpu_user_us =
+        (uint64_t)used.ru_utime.tv_sec * 1000000 + (uint64_t)used.ru_utime.tv_usec;
+    lane.report.cpu_system_us =
+        (uint64_t)used.ru_stime.tv_sec * 1000000 + (uint64_t)used.ru_stime.tv_usec;
     lane.report.resident_peak_bytes = (uint64_t)used.ru_maxrss * 1024;
     lane.report.wall_ms = clock_ms() - lane.started_ms;
     report_send(&lane.report);

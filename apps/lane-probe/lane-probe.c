@@ -1,8 +1,9 @@
 /*
- * lane-probe - tries from the inside what a sandbox must forbid or bound; used by tests and by operators.
+ * lane-probe - tries from the inside what a sandbox must forbid or bound; used by tests and by
+ * operators.
  *
- * Usage:  lane-probe MODE [ARGUMENT]. Says on stdout what it found; exit 0 means "the sandbox held" (or the mode did
- *         its work), 1 means "got through", 2 means wrong usage.
+ * Usage:  lane-probe MODE [ARGUMENT]. Says on stdout what it found; exit 0 means "the sandbox held"
+ * (or the mode did its work), 1 means "got through", 2 means wrong usage.
  */
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -25,14 +26,16 @@
 
 static int held(const char *what, int got_through)
 {
-    printf("%s: %s (%s)\n", what, got_through ? "GOT THROUGH" : "held", got_through ? "no error" : strerror(errno));
+    printf("%s: %s (%s)\n", what, got_through ? "GOT THROUGH" : "held",
+           got_through ? "no error" : strerror(errno));
     return got_through ? 1 : 0;
 }
 
 static int probe_socket(const char *argument)
 {
     (void)argument;
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(80), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in to = {
+        .sin_family = AF_INET, .sin_port = htons(80), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     if (fd < 0)
         return held("socket", 0);
@@ -42,7 +45,8 @@ static int probe_socket(const char *argument)
 static int probe_interfaces(const char *argument)
 {
     (void)argument;
-    /* With seccomp a socket is refused; the table in /proc would show the interfaces of our namespace. */
+    /* With seccomp a socket is refused; the table in /proc would show the interfaces of our
+     * namespace. */
     char line[256];
     FILE *table = fopen("/proc/self/net/dev", "r");
     int others = 0;
@@ -91,8 +95,9 @@ static int probe_rights(const char *argument)
     char line[256];
     FILE *status = fopen("/proc/self/status", "r");
     while (status && fgets(line, sizeof line, status))
-        if (!strncmp(line, "Cap", 3) || !strncmp(line, "NoNewPrivs", 10) || !strncmp(line, "Seccomp:", 8) ||
-            !strncmp(line, "Uid", 3) || !strncmp(line, "Groups", 6))
+        if (!strncmp(line, "Cap", 3) || !strncmp(line, "NoNewPrivs", 10) ||
+            !strncmp(line, "Seccomp:", 8) || !strncmp(line, "Uid", 3) ||
+            !strncmp(line, "Groups", 6))
             fputs(line, stdout);
     printf("pid %d\n", (int)getpid());
     return status ? 0 : 1;
@@ -108,7 +113,8 @@ static int probe_namespace(const char *argument)
 {
     (void)argument;
     static char stack[65536];
-    pid_t pid = clone((int (*)(void *))(void (*)(void))getpid, stack + sizeof stack, CLONE_NEWUSER | SIGCHLD, NULL);
+    pid_t pid = clone((int (*)(void *))(void (*)(void))getpid, stack + sizeof stack,
+                      CLONE_NEWUSER | SIGCHLD, NULL);
     return held("clone into a user namespace", pid > 0);
 }
 
@@ -150,7 +156,8 @@ static int probe_burn(const char *argument)
     clock_gettime(CLOCK_MONOTONIC, &start);
     do
         clock_gettime(CLOCK_MONOTONIC, &now);
-    while ((double)(now.tv_sec - start.tv_sec) + (double)(now.tv_nsec - start.tv_nsec) * 1e-9 < seconds);
+    while ((double)(now.tv_sec - start.tv_sec) + (double)(now.tv_nsec - start.tv_nsec) * 1e-9 <
+           seconds);
     return 0;
 }
 
@@ -197,12 +204,24 @@ static int probe_show(const char *name)
 static const struct {
     const char *name;
     int (*run)(const char *argument);
-} modes[] = {{"socket", probe_socket},       {"interfaces", probe_interfaces}, {"write", probe_write},
-             {"writable", probe_writable},   {"see", probe_see},               {"list", probe_list},
-             {"rights", probe_rights},       {"mount", probe_mount},           {"namespace", probe_namespace},
-             {"hog", probe_hog},             {"forks", probe_forks},           {"burn", probe_burn},
-             {"sleep", probe_sleep},         {"deaf", probe_deaf},             {"exit", probe_exit},
-             {"abort", probe_abort},         {"output", probe_output},         {"show", probe_show}};
+} modes[] = {{"socket", probe_socket},
+             {"interfaces", probe_interfaces},
+             {"write", probe_write},
+             {"writable", probe_writable},
+             {"see", probe_see},
+             {"list", probe_list},
+             {"rights", probe_rights},
+             {"mount", probe_mount},
+             {"namespace", probe_namespace},
+             {"hog", probe_hog},
+             {"forks", probe_forks},
+             {"burn", probe_burn},
+             {"sleep", probe_sleep},
+             {"deaf", probe_deaf},
+             {"exit", probe_exit},
+             {"abort", probe_abort},
+             {"output", probe_output},
+             {"show", probe_show}};
 
 int main(int argc, char **argv)
 {

@@ -1,11 +1,12 @@
 /*
  * spin - burns processor time for N seconds and survives being moved; the workload of drills.
  *
- * Usage:  spin SECONDS. Counts its own processor time in steps of about 10 ms. On SIGTERM or SIGUSR1 it writes
- *         $ORB_CKPT_DIR/spin.state (to a temporary name, synced, then renamed) and on SIGTERM leaves with code 85; started
- *         again with that file present it goes on from there. It also writes the state every five seconds, so that
- *         a SIGKILL costs at most that much. At the end /work/out/spin.txt (if /work exists) holds what was done.
- * Exit:   0 done, 2 usage, 7 cannot write the result, 85 checkpoint written.
+ * Usage:  spin SECONDS. Counts its own processor time in steps of about 10 ms. On SIGTERM or
+ * SIGUSR1 it writes $ORB_CKPT_DIR/spin.state (to a temporary name, synced, then renamed) and on
+ * SIGTERM leaves with code 85; started again with that file present it goes on from there. It also
+ * writes the state every five seconds, so that a SIGKILL costs at most that much. At the end
+ * /work/out/spin.txt (if /work exists) holds what was done. Exit:   0 done, 2 usage, 7 cannot write
+ * the result, 85 checkpoint written.
  */
 #include <errno.h>
 #include <signal.h>
@@ -51,13 +52,14 @@ static int state_path(char *out, size_t size, const char *suffix)
 static int state_save(const struct state *s)
 {
     char temporary[512], path[512];
-    if (state_path(temporary, sizeof temporary, ".new") < 0 || state_path(path, sizeof path, "") < 0)
+    if (state_path(temporary, sizeof temporary, ".new") < 0 ||
+        state_path(path, sizeof path, "") < 0)
         return -1;
     FILE *file = fopen(temporary, "w");
     if (!file)
         return -1;
-    fprintf(file, "spin-1 %.6f %llu %llu %llu\n", s->done_s, (unsigned long long)s->value, (unsigned long long)s->steps,
-            (unsigned long long)s->restarts);
+    fprintf(file, "spin-1 %.6f %llu %llu %llu\n", s->done_s, (unsigned long long)s->value,
+            (unsigned long long)s->steps, (unsigned long long)s->restarts);
     int failed = fflush(file) != 0 || fsync(fileno(file)) != 0;
     failed |= fclose(file) != 0;
     return failed || rename(temporary, path) < 0 ? -1 : 0;
@@ -71,7 +73,8 @@ static void state_load(struct state *s)
     FILE *file = state_path(path, sizeof path, "") == 0 ? fopen(path, "r") : NULL;
     if (!file)
         return;
-    if (fscanf(file, "spin-1 %lf %llu %llu %llu", &done, &value, &steps, &restarts) == 4 && done >= 0 && done < 1e9) {
+    if (fscanf(file, "spin-1 %lf %llu %llu %llu", &done, &value, &steps, &restarts) == 4 &&
+        done >= 0 && done < 1e9) {
         *s = (struct state){done, value, steps, restarts + 1};
         printf("going on at %.2f s after %llu steps\n", done, steps);
     }
@@ -96,8 +99,9 @@ static int result_write(const struct state *s, double seconds)
     FILE *file = fopen("/work/out/spin.txt", "w");
     if (!file)
         return -1;
-    fprintf(file, "seconds %.3f steps %llu value %016llx restarts %llu\n", seconds, (unsigned long long)s->steps,
-            (unsigned long long)s->value, (unsigned long long)s->restarts);
+    fprintf(file, "seconds %.3f steps %llu value %016llx restarts %llu\n", seconds,
+            (unsigned long long)s->steps, (unsigned long long)s->value,
+            (unsigned long long)s->restarts);
     return fclose(file);
 }
 
@@ -127,6 +131,7 @@ int main(int argc, char **argv)
             saved_s = s.done_s;
         }
     }
-    printf("done: %.2f s, %llu steps, value %016llx\n", s.done_s, (unsigned long long)s.steps, (unsigned long long)s.value);
+    printf("done: %.2f s, %llu steps, value %016llx\n", s.done_s, (unsigned long long)s.steps,
+           (unsigned long long)s.value);
     return result_write(&s, s.done_s) < 0 ? 7 : 0;
 }

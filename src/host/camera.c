@@ -27,7 +27,8 @@ err camera_open(struct camera **out, const char *map_path, char why[CAMERA_WHY])
         if (access(map_places[i], R_OK) == 0)
             map_path = map_places[i];
     if (!map_path) {
-        snprintf(why, CAMERA_WHY, "no map of the Earth at %s (Debian package xplanet-images)", map_places[0]);
+        snprintf(why, CAMERA_WHY, "no map of the Earth at %s (Debian package xplanet-images)",
+                 map_places[0]);
         return ERR_NOT_FOUND;
     }
     struct camera *c = calloc(1, sizeof *c);
@@ -100,19 +101,22 @@ struct scene {
 static double distance_km(double lat_a, double lon_a, double lat_b, double lon_b)
 {
     double dlat = (lat_b - lat_a) * RADIANS / 2, dlon = (lon_b - lon_a) * RADIANS / 2;
-    double h = sin(dlat) * sin(dlat) + cos(lat_a * RADIANS) * cos(lat_b * RADIANS) * sin(dlon) * sin(dlon);
+    double h =
+        sin(dlat) * sin(dlat) + cos(lat_a * RADIANS) * cos(lat_b * RADIANS) * sin(dlon) * sin(dlon);
     return 2 * 6371.0 * asin(sqrt(h < 1 ? h : 1));
 }
 
 static struct colour blend(struct colour a, struct colour b, double t)
 {
-    return (struct colour){a.red + (b.red - a.red) * t, a.green + (b.green - a.green) * t, a.blue + (b.blue - a.blue) * t};
+    return (struct colour){a.red + (b.red - a.red) * t, a.green + (b.green - a.green) * t,
+                           a.blue + (b.blue - a.blue) * t};
 }
 
 static struct colour ground(const struct scene *s, double lat, double lon)
 {
     struct colour c = camera_map_sample(&s->camera->map, lat, lon);
-    /* Fixed to the ground, so equal in every picture: features of about 5 km and smaller, +-15 %. */
+    /* Fixed to the ground, so equal in every picture: features of about 5 km and smaller, +-15 %.
+     */
     double wrapped = lon - 360.0 * floor((lon + 180.0) / 360.0);
     double detail = 0.85 + 0.3 * fractal_noise(77, wrapped * 22, lat * 22, 3);
     return (struct colour){c.red * detail, c.green * detail, c.blue * detail};
@@ -140,7 +144,8 @@ static struct colour with_clouds(const struct scene *s, struct colour c, double 
         return c;
     double hours = (double)(s->request->time % (1000 * NS_PER_DAY)) / (double)NS_PER_HOUR;
     double drift_deg = fmod(hours * CLOUD_DRIFT_KM_PER_HOUR / KM_PER_DEGREE, 3600.0);
-    /* The field also changes slowly in place: it is cut by a third coordinate folded into latitude. */
+    /* The field also changes slowly in place: it is cut by a third coordinate folded into latitude.
+     */
     double n = fractal_noise(1234, (lon - drift_deg) * 1.7, lat * 2.3 + hours * 0.02, 5);
     double alpha = (n - s->cloud_level) / 0.04;
     return blend(c, cloud, alpha < 0 ? 0 : alpha > 1 ? 1 : alpha);
@@ -150,7 +155,8 @@ static struct colour with_clouds(const struct scene *s, struct colour c, double 
 
 static bool name_valid(const char *text, size_t size)
 {
-    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 ._:+-";
+    static const char allowed[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 ._:+-";
     size_t used = strnlen(text, size);
     return used > 0 && used < size && strspn(text, allowed) == used;
 }
@@ -160,8 +166,10 @@ static err request_check(const struct scene_request *r)
     if (!name_valid(r->sensor, sizeof r->sensor) || !name_valid(r->satellite, sizeof r->satellite))
         return ERR_INVALID;
     bool place = fabs(r->center_lat_deg) <= 90 && fabs(r->center_lon_deg) <= 360;
-    bool size = r->half_width_km >= 1 && r->half_width_km <= 2000 && r->pixels >= 16 && r->pixels <= CAMERA_PIXELS_MAX;
-    bool sky = r->cloud_fraction >= 0 && r->cloud_fraction <= 1 && fabs(r->sun_elevation_rad) <= 1.5708;
+    bool size = r->half_width_km >= 1 && r->half_width_km <= 2000 && r->pixels >= 16 &&
+                r->pixels <= CAMERA_PIXELS_MAX;
+    bool sky =
+        r->cloud_fraction >= 0 && r->cloud_fraction <= 1 && fabs(r->sun_elevation_rad) <= 1.5708;
     for (size_t i = 0; i < r->event_count; i++) {
         const struct scene_event *e = &r->events[i];
         place = place && isfinite(e->lat_deg) && isfinite(e->lon_deg) && isfinite(e->radius_km) &&
@@ -175,7 +183,8 @@ static double clamp(double value, double low, double high)
     return value < low ? low : value > high ? high : value;
 }
 
-/* The noise field's values gather around one half (standard deviation about 0.15): a fraction becomes a level. */
+/* The noise field's values gather around one half (standard deviation about 0.15): a fraction
+ * becomes a level. */
 static double cloud_level_of(double fraction)
 {
     return clamp(0.5 + 0.35 * (1 - 2 * fraction) + (fraction >= 1 ? -1 : 0), -1, 1);
@@ -205,11 +214,13 @@ static size_t write_header(const struct scene *s, char *out, size_t size)
     time_utc_text(r->time, 3, time);
     err known = camera_tile_of(r->center_lat_deg, r->center_lon_deg, r->half_width_km, &tile);
     ASSERT(known == ERR_OK);
-    int used = snprintf(out, size,
-                        "P6\n# format=noct-picture-1\n# tile=%s\n# time=%s\n# north=%.7f\n# south=%.7f\n# west=%.7f\n"
-                        "# east=%.7f\n# sun_elevation_deg=%.4f\n# sensor=%s\n# satellite=%s\n%u %u\n255\n",
-                        tile.id, time, s->north, s->south, s->west, s->east, r->sun_elevation_rad / RADIANS, r->sensor,
-                        r->satellite, r->pixels, r->pixels);
+    int used =
+        snprintf(out, size,
+                 "P6\n# format=noct-picture-1\n# tile=%s\n# time=%s\n# north=%.7f\n# south=%.7f\n# "
+                 "west=%.7f\n"
+                 "# east=%.7f\n# sun_elevation_deg=%.4f\n# sensor=%s\n# satellite=%s\n%u %u\n255\n",
+                 tile.id, time, s->north, s->south, s->west, s->east,
+                 r->sun_elevation_rad / RADIANS, r->sensor, r->satellite, r->pixels, r->pixels);
     ASSERT(used > 0 && (size_t)used < size);
     return (size_t)used;
 }
@@ -259,20 +270,24 @@ err camera_capture(const struct camera *c, const struct scene_request *request, 
 
 err camera_tile_of(double lat_deg, double lon_deg, double half_width_km, struct camera_tile *out)
 {
-    if (!(fabs(lat_deg) <= 90 && fabs(lon_deg) <= 360 && half_width_km >= 1 && half_width_km <= 2000))
+    if (!(fabs(lat_deg) <= 90 && fabs(lon_deg) <= 360 && half_width_km >= 1 &&
+          half_width_km <= 2000))
         return ERR_RANGE;
     double step = 2 * half_width_km / KM_PER_DEGREE;
     long rows = lround(ceil(180.0 / step)), row = lround(floor((lat_deg + 90.0) / step));
     row = row >= rows ? rows - 1 : row;
     double lat = -90.0 + ((double)row + 0.5) * step;
-    lat = clamp(lat, -89.9 + step / 2, 89.9 - step / 2); /* the polar rows reach over the pole otherwise */
+    lat = clamp(lat, -89.9 + step / 2,
+                89.9 - step / 2); /* the polar rows reach over the pole otherwise */
     long columns = MAX(lround(ceil(360.0 * cos(lat * RADIANS) / step)), 1);
     double east = lon_deg + 180.0 - 360.0 * floor((lon_deg + 180.0) / 360.0);
     long column = lround(floor(east / 360.0 * (double)columns));
     column = column >= columns ? columns - 1 : column;
     *out = (struct camera_tile){.center_lat_deg = lat,
-                                .center_lon_deg = -180.0 + ((double)column + 0.5) * 360.0 / (double)columns,
+                                .center_lon_deg =
+                                    -180.0 + ((double)column + 0.5) * 360.0 / (double)columns,
                                 .half_width_km = half_width_km};
-    snprintf(out->id, sizeof out->id, "H%ld-R%04ld-C%04ld", lround(half_width_km * 1000), row, column);
+    snprintf(out->id, sizeof out->id, "H%ld-R%04ld-C%04ld", lround(half_width_km * 1000), row,
+             column);
     return ERR_OK;
 }

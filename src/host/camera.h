@@ -1,21 +1,24 @@
 /*
- * host/camera.h - the satellite's eye: pictures of a real map of the Earth, as a camera in orbit would see it.
+ * host/camera.h - the satellite's eye: pictures of a real map of the Earth, as a camera in orbit
+ * would see it.
  *
- * Story:    camera_open decodes one public-domain map of the world. camera_capture renders a tile of it as a binary
- *           PPM whose comment lines say what, where, when and who; the same request gives the same bytes.
- * Real:     the map's colours and geography; the geometry of the tile; the Sun's elevation, if the caller computes it.
- * Modelled: detail finer than the map's pixels (value noise fixed to the ground), light (Lambert: colour times the sine
- *           of the Sun's elevation, black at night; no atmosphere, no relief), clouds (value noise that drifts east at
- *           36 km/h), fires and floods (discs that grow), sensor noise (Gaussian, about 1.2 counts). View from
- *           straight above: no perspective, no blur by motion, no misregistration.
- * Geometry: rows are equally spaced in latitude, columns in longitude; pixel (0,0) has its centre half a pixel inside
- *           the north-west corner. Longitudes east of the antimeridian run on above 180 in `east`.
- * Tiles:    one fixed grid for each half width, so that two satellites photograph the very same tile: rows of
- *           2 x half_width from the south pole, each cut into a whole number of columns.
- * Header:   "P6", then "# key=value" lines: format=noct-picture-1, tile, time (UTC), north, south, west, east (degrees),
- *           sun_elevation_deg, sensor, satellite; then width, height, 255. See docs/format/picture.md.
- * Errors:   ERR_NOT_FOUND (no map), ERR_INVALID (not a JPEG; bad request text), ERR_TOO_LARGE, ERR_RANGE, ERR_NO_MEMORY.
- * Threads:  camera_capture only reads the camera: any number of threads may capture.
+ * Story:    camera_open decodes one public-domain map of the world. camera_capture renders a tile
+ * of it as a binary PPM whose comment lines say what, where, when and who; the same request gives
+ * the same bytes. Real:     the map's colours and geography; the geometry of the tile; the Sun's
+ * elevation, if the caller computes it. Modelled: detail finer than the map's pixels (value noise
+ * fixed to the ground), light (Lambert: colour times the sine of the Sun's elevation, black at
+ * night; no atmosphere, no relief), clouds (value noise that drifts east at 36 km/h), fires and
+ * floods (discs that grow), sensor noise (Gaussian, about 1.2 counts). View from straight above: no
+ * perspective, no blur by motion, no misregistration. Geometry: rows are equally spaced in
+ * latitude, columns in longitude; pixel (0,0) has its centre half a pixel inside the north-west
+ * corner. Longitudes east of the antimeridian run on above 180 in `east`. Tiles:    one fixed grid
+ * for each half width, so that two satellites photograph the very same tile: rows of 2 x half_width
+ * from the south pole, each cut into a whole number of columns. Header:   "P6", then "# key=value"
+ * lines: format=noct-picture-1, tile, time (UTC), north, south, west, east (degrees),
+ *           sun_elevation_deg, sensor, satellite; then width, height, 255. See
+ * docs/format/picture.md. Errors:   ERR_NOT_FOUND (no map), ERR_INVALID (not a JPEG; bad request
+ * text), ERR_TOO_LARGE, ERR_RANGE, ERR_NO_MEMORY. Threads:  camera_capture only reads the camera:
+ * any number of threads may capture.
  */
 #ifndef NOCT_HOST_CAMERA_H
 #define NOCT_HOST_CAMERA_H
@@ -23,7 +26,7 @@
 #include "base/time.h"
 
 enum {
-    CAMERA_PIXELS_MAX = 4096,       /* each side of a tile */
+    CAMERA_PIXELS_MAX = 4096,        /* each side of a tile */
     CAMERA_MAP_PIXELS_MAX = 1 << 26, /* of the map: 64 million */
     CAMERA_WHY = 256,
 };
@@ -45,9 +48,9 @@ struct scene_request {
     tai_ns time;
     const struct scene_event *events;
     size_t event_count;
-    double sun_elevation_rad; /* at the centre; 0 or less: night */
-    double cloud_fraction;    /* 0..1, of the sky over the long run */
-    uint64_t noise_seed;      /* of the sensor: another seed, another noise */
+    double sun_elevation_rad;       /* at the centre; 0 or less: night */
+    double cloud_fraction;          /* 0..1, of the sky over the long run */
+    uint64_t noise_seed;            /* of the sensor: another seed, another noise */
     char sensor[32], satellite[32]; /* letters, digits, space and ._:+- */
 };
 
@@ -65,9 +68,11 @@ struct camera_tile {
 /* `map_path` NULL: the known places are searched. `why` receives a sentence on failure. */
 err camera_open(struct camera **out, const char *map_path, char why[CAMERA_WHY]) MUST_USE;
 void camera_close(struct camera *c);
-err camera_capture(const struct camera *c, const struct scene_request *request, struct picture *out) MUST_USE;
+err camera_capture(const struct camera *c, const struct scene_request *request,
+                   struct picture *out) MUST_USE;
 void picture_free(struct picture *p);
 /* The grid's tile that holds a place. half_width_km in [1, 2000]. */
-err camera_tile_of(double lat_deg, double lon_deg, double half_width_km, struct camera_tile *out) MUST_USE;
+err camera_tile_of(double lat_deg, double lon_deg, double half_width_km,
+                   struct camera_tile *out) MUST_USE;
 
 #endif

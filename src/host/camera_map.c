@@ -41,8 +41,8 @@ static err header_check(const struct jpeg_decompress_struct *jpeg, char *why, si
         return ERR_TOO_LARGE;
     }
     if (jpeg->image_height < 16 || jpeg->image_width != 2 * jpeg->image_height) {
-        snprintf(why, why_size, "the map is %ux%u; an equirectangular map is twice as wide as high", jpeg->image_width,
-                 jpeg->image_height);
+        snprintf(why, why_size, "the map is %ux%u; an equirectangular map is twice as wide as high",
+                 jpeg->image_width, jpeg->image_height);
         return ERR_INVALID;
     }
     return ERR_OK;
@@ -117,12 +117,14 @@ static struct colour texel(const struct camera_map *m, int64_t x, int64_t y)
 
 static struct colour mix(struct colour a, struct colour b, double t)
 {
-    return (struct colour){a.red + (b.red - a.red) * t, a.green + (b.green - a.green) * t, a.blue + (b.blue - a.blue) * t};
+    return (struct colour){a.red + (b.red - a.red) * t, a.green + (b.green - a.green) * t,
+                           a.blue + (b.blue - a.blue) * t};
 }
 
 struct colour camera_map_sample(const struct camera_map *m, double lat_deg, double lon_deg)
 {
-    double x = (lon_deg + 180.0) / 360.0 * m->width - 0.5, y = (90.0 - lat_deg) / 180.0 * m->height - 0.5;
+    double x = (lon_deg + 180.0) / 360.0 * m->width - 0.5,
+           y = (90.0 - lat_deg) / 180.0 * m->height - 0.5;
     double fx = floor(x), fy = floor(y);
     int64_t ix = (int64_t)fx, iy = (int64_t)fy;
     struct colour top = mix(texel(m, ix, iy), texel(m, ix + 1, iy), x - fx);

@@ -1,8 +1,8 @@
 /*
  * host/camera_map.h - a decoded map of the world: bounded JPEG decoding and bilinear sampling.
  *
- * Errors: ERR_NOT_FOUND, ERR_INVALID (not a JPEG that libjpeg reads; not twice as wide as high), ERR_TOO_LARGE,
- *         ERR_NO_MEMORY.
+ * Errors: ERR_NOT_FOUND, ERR_INVALID (not a JPEG that libjpeg reads; not twice as wide as high),
+ * ERR_TOO_LARGE, ERR_NO_MEMORY.
  */
 #ifndef NOCT_HOST_CAMERA_MAP_H
 #define NOCT_HOST_CAMERA_MAP_H

@@ -84,12 +84,14 @@ static uint32_t landlock_version(void)
 
 static bool instance_valid(const char *text)
 {
-    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
+    static const char allowed[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
     size_t size = strlen(text);
     return size > 0 && size < 48 && strspn(text, allowed) == size;
 }
 
-err launcher_open(struct launcher **out, const char *state_dir, const char *init_path, const char *instance)
+err launcher_open(struct launcher **out, const char *state_dir, const char *init_path,
+                  const char *instance)
 {
     struct launcher *l = calloc(1, sizeof *l);
     if (!l)
@@ -147,7 +149,8 @@ void launcher_close(struct launcher *l)
         if (!l->lanes[i].used)
             continue;
         pid_t pid = l->lanes[i].pid;
-        if (launcher_signal(l, pid, SIGKILL) != ERR_OK || launcher_wait(l, pid, 10000, &usage) != ERR_OK)
+        if (launcher_signal(l, pid, SIGKILL) != ERR_OK ||
+            launcher_wait(l, pid, 10000, &usage) != ERR_OK)
             continue; /* its groups are found and removed at the next start */
     }
     stale_retry(l);
@@ -177,7 +180,8 @@ static void put_file(const char *path, const char *text)
     }
 }
 
-/* Runs on its own stack in the host's memory (as after vfork): only plain system calls until exec. */
+/* Runs on its own stack in the host's memory (as after vfork): only plain system calls until exec.
+ */
 __attribute__((no_sanitize("address", "undefined"))) static int child_main(void *argument)
 {
     struct child *child = argument;
@@ -211,9 +215,10 @@ static void child_prepare(struct child *child, const struct launcher *l)
 
 static pid_t child_clone(struct child *child, int *pidfd)
 {
-    int flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC |
-                CLONE_NEWUTS | SIGCHLD | (child->map_ids ? CLONE_NEWUSER : 0);
-    char *stack = mmap(NULL, CHILD_STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+    int flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET |
+                CLONE_NEWIPC | CLONE_NEWUTS | SIGCHLD | (child->map_ids ? CLONE_NEWUSER : 0);
+    char *stack = mmap(NULL, CHILD_STACK_BYTES, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
     if (stack == MAP_FAILED)
         return -1;
     sigset_t all, before;
@@ -260,7 +265,8 @@ static err start_files(struct launcher *l, struct start *s)
     s->child.fds[4] = output_file(s->request->stderr_path);
     if (s->child.fds[3] < 0 || s->child.fds[4] < 0) {
         launch_why_set(&l->why, "cannot make output file %s: %s",
-                       s->child.fds[3] < 0 ? s->request->stdout_path : s->request->stderr_path, strerror(errno));
+                       s->child.fds[3] < 0 ? s->request->stdout_path : s->request->stderr_path,
+                       strerror(errno));
         return ERR_IO;
     }
     if (pipe2(go, O_CLOEXEC) == 0) {
@@ -272,7 +278,8 @@ static err start_files(struct launcher *l, struct start *s)
         s->child.fds[2] = report[1];
     }
     s->child.fds[0] = memfd_create("lane-plan", MFD_CLOEXEC);
-    if (s->go_write < 0 || s->report_read < 0 || s->child.fds[0] < 0 || fcntl(s->report_read, F_SETFL, O_NONBLOCK) < 0) {
+    if (s->go_write < 0 || s->report_read < 0 || s->child.fds[0] < 0 ||
+        fcntl(s->report_read, F_SETFL, O_NONBLOCK) < 0) {
         launch_why_set(&l->why, "cannot make pipes: %s", strerror(errno));
         return ERR_IO;
     }
@@ -298,7 +305,8 @@ static void header_fill(const struct launcher *l, struct start *s)
     };
 }
 
-static const char *held_by(const struct launcher *l, unsigned enforced, int controller, const char *otherwise)
+static const char *held_by(const struct launcher *l, unsigned enforced, int controller,
+                           const char *otherwise)
 {
     if (!(enforced & 1u << controller))
         return otherwise;
@@ -306,14 +314,16 @@ static const char *held_by(const struct launcher *l, unsigned enforced, int cont
 }
 
 /* Chooses what replaces missing cgroups, and puts the truth about all limits into words. */
-static void limits_settle(const struct launcher *l, struct start *s, unsigned enforced, char text[LAUNCH_LIMITS_TEXT])
+static void limits_settle(const struct launcher *l, struct start *s, unsigned enforced,
+                          char text[LAUNCH_LIMITS_TEXT])
 {
     const struct launch_request *r = s->request;
     char cpu[96] = "not limited", landlock[32] = "no Landlock";
     if (!(enforced & 1u << CGROUP_MEMORY))
         s->header.address_space_bytes = s->limits.memory_bytes;
     if (r->cpu_millis && enforced & 1u << CGROUP_CPU)
-        snprintf(cpu, sizeof cpu, "%u/1000 core by %s", r->cpu_millis, held_by(l, enforced, CGROUP_CPU, ""));
+        snprintf(cpu, sizeof cpu, "%u/1000 core by %s", r->cpu_millis,
+                 held_by(l, enforced, CGROUP_CPU, ""));
     else if (r->cpu_millis && r->wall_limit_ms) {
         s->header.cpu_seconds = MAX(r->wall_limit_ms * r->cpu_millis / 1000000, 1u);
         snprintf(cpu, sizeof cpu, "%llu s for each process by rlimit, the share is not limited",
@@ -323,10 +333,12 @@ static void limits_settle(const struct launcher *l, struct start *s, unsigned en
     if (l->landlock_abi)
         snprintf(landlock, sizeof landlock, "Landlock ABI %u", l->landlock_abi);
     snprintf(text, LAUNCH_LIMITS_TEXT,
-             "memory %llu bytes by %s; pids %u by %s; cpu %s; wall %llu ms%s; output %llu bytes; no network; "
+             "memory %llu bytes by %s; pids %u by %s; cpu %s; wall %llu ms%s; output %llu bytes; "
+             "no network; "
              "read-only root; seccomp allow-list; %s; %s; total size of /work not limited",
              (unsigned long long)s->limits.memory_bytes,
-             held_by(l, enforced, CGROUP_MEMORY, "rlimit (address space of each process)"), s->limits.pids_max,
+             held_by(l, enforced, CGROUP_MEMORY, "rlimit (address space of each process)"),
+             s->limits.pids_max,
              held_by(l, enforced, CGROUP_PIDS, "rlimit (processes of its user)"), cpu,
              (unsigned long long)r->wall_limit_ms, r->wall_limit_ms ? "" : " (none)",
              (unsigned long long)s->limits.output_limit_bytes, landlock,
@@ -336,7 +348,8 @@ static void limits_settle(const struct launcher *l, struct start *s, unsigned en
 static err plan_send(struct launcher *l, struct start *s)
 {
     memcpy(s->plan.bytes, &s->header, sizeof s->header);
-    if (pwrite(s->child.fds[0], s->plan.bytes, s->plan.size, 0) == (ssize_t)s->plan.size && write(s->go_write, "g", 1) == 1)
+    if (pwrite(s->child.fds[0], s->plan.bytes, s->plan.size, 0) == (ssize_t)s->plan.size &&
+        write(s->go_write, "g", 1) == 1)
         return ERR_OK;
     launch_why_set(&l->why, "cannot hand the plan to lane-init: %s", strerror(errno));
     return ERR_IO;
@@ -352,7 +365,8 @@ static err start_child(struct launcher *l, struct start *s, struct lane *lane)
                        l->privileged ? "" : " (are unprivileged user namespaces allowed?)");
         return errno == EPERM || errno == ENOSPC || errno == EUSERS ? ERR_DENIED : ERR_IO;
     }
-    struct cgroup_limits limits = {s->limits.memory_bytes, s->request->cpu_millis, s->limits.pids_max + 1};
+    struct cgroup_limits limits = {s->limits.memory_bytes, s->request->cpu_millis,
+                                   s->limits.pids_max + 1};
     unsigned enforced = cgroups_enter(&l->cgroups, lane->serial, &limits, lane->pid);
     limits_settle(l, s, enforced, lane->limits_enforced);
     err result = plan_send(l, s);
@@ -380,15 +394,18 @@ static err start_steps(struct launcher *l, struct start *s, struct lane *lane)
     TRY(launch_request_check(s->request, &s->limits, &l->why));
     header_fill(l, s);
     if (s->request->work_dir_host)
-        TRY(launch_work_prepare(s->request->work_dir_host, s->header.user_id, s->header.group_id, &l->why));
+        TRY(launch_work_prepare(s->request->work_dir_host, s->header.user_id, s->header.group_id,
+                                &l->why));
     TRY(launch_plan_build(&s->plan, s->request, &s->header, l->filter, l->stage_dir, &l->why));
     TRY(start_files(l, s));
     return start_child(l, s, lane);
 }
 
-err launcher_start(struct launcher *l, const struct launch_request *request, struct launch_handle *handle)
+err launcher_start(struct launcher *l, const struct launch_request *request,
+                   struct launch_handle *handle)
 {
-    struct start s = {.request = request, .go_write = -1, .report_read = -1, .child.fds = {-1, -1, -1, -1, -1}};
+    struct start s = {
+        .request = request, .go_write = -1, .report_read = -1, .child.fds = {-1, -1, -1, -1, -1}};
     struct lane *lane = lane_free(l);
     if (!lane)
         return ERR_FULL;
@@ -445,15 +462,18 @@ static void usage_status(struct launch_usage *usage, int status)
 static void usage_report(const struct lane *lane, int guardian_status, struct launch_usage *usage)
 {
     struct lane_report report;
-    if (read(lane->report_fd, &report, sizeof report) != (ssize_t)sizeof report || report.magic != LANE_REPORT_MAGIC) {
+    if (read(lane->report_fd, &report, sizeof report) != (ssize_t)sizeof report ||
+        report.magic != LANE_REPORT_MAGIC) {
         usage_status(usage, guardian_status);
         if (!lane->killed)
-            snprintf(usage->failure, sizeof usage->failure, "the sandbox's guardian died without a report");
+            snprintf(usage->failure, sizeof usage->failure,
+                     "the sandbox's guardian died without a report");
         return;
     }
     if (report.failed_errno) {
         report.stage[sizeof report.stage - 1] = 0;
-        snprintf(usage->failure, sizeof usage->failure, "%s: %s", report.stage, strerror(report.failed_errno));
+        snprintf(usage->failure, sizeof usage->failure, "%s: %s", report.stage,
+                 strerror(report.failed_errno));
         usage->exit_code = 127;
         return;
     }
@@ -468,7 +488,8 @@ static void usage_report(const struct lane *lane, int guardian_status, struct la
     usage->output_bytes = report.output_bytes;
 }
 
-static void usage_groups(const struct launcher *l, const struct lane *lane, struct launch_usage *usage)
+static void usage_groups(const struct launcher *l, const struct lane *lane,
+                         struct launch_usage *usage)
 {
     struct cgroup_usage groups;
     cgroups_usage(&l->cgroups, lane->serial, &groups);

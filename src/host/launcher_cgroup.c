@@ -14,7 +14,8 @@
 
 enum { CPU_PERIOD_US = 100000, TEXT_MAX = 65536 };
 
-static const char *const controller_names[CGROUP_CONTROLLERS] = {"memory", "pids", "cpu", "cpuacct"};
+static const char *const controller_names[CGROUP_CONTROLLERS] = {"memory", "pids", "cpu",
+                                                                 "cpuacct"};
 
 /* ---- small files ---- */
 
@@ -77,7 +78,8 @@ static uint64_t keyed_number(const char *text, const char *key)
 
 /* ---- where the hierarchies are ---- */
 
-/* The path of this process in the hierarchy whose controller list has `controller` (NULL: unified). */
+/* The path of this process in the hierarchy whose controller list has `controller` (NULL: unified).
+ */
 static bool self_path(const char *self, const char *controller, char *out, size_t size)
 {
     char copy[TEXT_MAX], *save = NULL;
@@ -109,13 +111,15 @@ static bool mount_line_parse(const char *line, struct mount_line *m)
 }
 
 /* Joins a mount point and the process's path, seen from the mount's root. */
-static void place_set(struct cgroup_place *place, int version, const struct mount_line *m, const char *path)
+static void place_set(struct cgroup_place *place, int version, const struct mount_line *m,
+                      const char *path)
 {
     size_t root = strlen(m->root);
     if (strcmp(m->root, "/") != 0 && strncmp(path, m->root, root) == 0)
         path += root;
     place->version = version;
-    snprintf(place->base, sizeof place->base, "%.300s%.200s", m->point, strcmp(path, "/") == 0 ? "" : path);
+    snprintf(place->base, sizeof place->base, "%.300s%.200s", m->point,
+             strcmp(path, "/") == 0 ? "" : path);
 }
 
 static bool v2_offers(const char *directory, const char *controller)
@@ -125,15 +129,18 @@ static bool v2_offers(const char *directory, const char *controller)
     return file_read(path, list, sizeof list) && has_word(list, controller, " \n");
 }
 
-/* Climbs from the process's own group to the first one that can pass `controller` on to children. */
-static void v2_place(struct cgroup_place *place, const struct mount_line *m, const char *path, const char *controller)
+/* Climbs from the process's own group to the first one that can pass `controller` on to children.
+ */
+static void v2_place(struct cgroup_place *place, const struct mount_line *m, const char *path,
+                     const char *controller)
 {
     struct cgroup_place here;
     char command[32];
     place_set(&here, 2, m, path);
     snprintf(command, sizeof command, "+%s", controller);
     for (;;) {
-        if (v2_offers(here.base, controller) && file_write(here.base, "cgroup.subtree_control", command)) {
+        if (v2_offers(here.base, controller) &&
+            file_write(here.base, "cgroup.subtree_control", command)) {
             *place = here;
             return;
         }
@@ -158,7 +165,8 @@ static void find_in_line(struct cgroups *c, const struct mount_line *m, const ch
     }
 }
 
-/* A process is in one group of the unified hierarchy only: controllers found elsewhere in it do not count. */
+/* A process is in one group of the unified hierarchy only: controllers found elsewhere in it do not
+ * count. */
 static void v2_one_base(struct cgroups *c)
 {
     const char *base = NULL;
@@ -192,7 +200,8 @@ void cgroups_open(struct cgroups *c, const char *instance)
     char *mountinfo = calloc(2, TEXT_MAX);
     ASSERT(mountinfo);
     char *self = mountinfo + TEXT_MAX;
-    if (!file_read("/proc/self/mountinfo", mountinfo, TEXT_MAX) || !file_read("/proc/self/cgroup", self, TEXT_MAX))
+    if (!file_read("/proc/self/mountinfo", mountinfo, TEXT_MAX) ||
+        !file_read("/proc/self/cgroup", self, TEXT_MAX))
         mountinfo[0] = 0;
     cgroups_find(c, instance, mountinfo, self);
     free(mountinfo);
@@ -200,17 +209,19 @@ void cgroups_open(struct cgroups *c, const char *instance)
 
 /* ---- groups of one sandbox ---- */
 
-static void group_path(const struct cgroups *c, int controller, uint64_t serial, char out[CGROUP_PATH_MAX + 128])
+static void group_path(const struct cgroups *c, int controller, uint64_t serial,
+                       char out[CGROUP_PATH_MAX + 128])
 {
-    snprintf(out, CGROUP_PATH_MAX + 128, "%s/noct-lane.%s.%llu", c->places[controller].base, c->instance,
-             (unsigned long long)serial);
+    snprintf(out, CGROUP_PATH_MAX + 128, "%s/noct-lane.%s.%llu", c->places[controller].base,
+             c->instance, (unsigned long long)serial);
 }
 
 static bool limit_memory(const char *group, int version, uint64_t bytes)
 {
     if (version == 1) {
         bool held = file_write_number(group, "memory.limit_in_bytes", bytes);
-        file_write_number(group, "memory.memsw.limit_in_bytes", bytes); /* absent without swap accounting */
+        file_write_number(group, "memory.memsw.limit_in_bytes",
+                          bytes); /* absent without swap accounting */
         return held;
     }
     bool held = file_write_number(group, "memory.max", bytes);
@@ -232,7 +243,8 @@ static bool limit_cpu(const char *group, int version, uint32_t millis)
     return file_write(group, "cpu.max", text);
 }
 
-static bool limit_set(const char *group, int controller, int version, const struct cgroup_limits *limits)
+static bool limit_set(const char *group, int controller, int version,
+                      const struct cgroup_limits *limits)
 {
     switch ((enum cgroup_controller)controller) {
     case CGROUP_MEMORY:
@@ -249,7 +261,8 @@ static bool limit_set(const char *group, int controller, int version, const stru
     return false;
 }
 
-unsigned cgroups_enter(const struct cgroups *c, uint64_t serial, const struct cgroup_limits *limits, pid_t pid)
+unsigned cgroups_enter(const struct cgroups *c, uint64_t serial, const struct cgroup_limits *limits,
+                       pid_t pid)
 {
     unsigned enforced = 0;
     for (int i = 0; i < CGROUP_CONTROLLERS; i++) {
@@ -259,7 +272,8 @@ unsigned cgroups_enter(const struct cgroups *c, uint64_t serial, const struct cg
         group_path(c, i, serial, group);
         if (mkdir(group, 0755) < 0 && errno != EEXIST)
             continue;
-        if (limit_set(group, i, c->places[i].version, limits) && file_write_number(group, "cgroup.procs", (uint64_t)pid))
+        if (limit_set(group, i, c->places[i].version, limits) &&
+            file_write_number(group, "cgroup.procs", (uint64_t)pid))
             enforced |= 1u << i;
     }
     return enforced;
@@ -268,10 +282,12 @@ unsigned cgroups_enter(const struct cgroups *c, uint64_t serial, const struct cg
 static void usage_memory(const char *group, int version, struct cgroup_usage *usage)
 {
     char path[CGROUP_PATH_MAX + 192], text[1024];
-    snprintf(path, sizeof path, "%s/%s", group, version == 1 ? "memory.oom_control" : "memory.events");
+    snprintf(path, sizeof path, "%s/%s", group,
+             version == 1 ? "memory.oom_control" : "memory.events");
     if (file_read(path, text, sizeof text))
         usage->oom_killed = keyed_number(text, "oom_kill") > 0;
-    snprintf(path, sizeof path, "%s/%s", group, version == 1 ? "memory.max_usage_in_bytes" : "memory.peak");
+    snprintf(path, sizeof path, "%s/%s", group,
+             version == 1 ? "memory.max_usage_in_bytes" : "memory.peak");
     if (file_read(path, text, sizeof text))
         usage->memory_peak_bytes = strtoull(text, NULL, 10);
 }

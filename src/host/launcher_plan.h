@@ -1,14 +1,15 @@
 /*
  * host/launcher_plan.h - what the launcher tells lane-init, and what lane-init reports back.
  *
- * Story:   the launcher (in the big, threaded host) makes a child in new namespaces that at once executes the small
- *          static program lane-init. The plan reaches it through a memory file, one byte on the go pipe says that
- *          the limits stand, and one report comes back on the report pipe when everything in the sandbox is dead.
- * Layout:  both ends are built from this file and run on one machine, so the structs travel as they are; the magic
- *          holds the layout's version. After the struct: bpf_count seccomp instructions of 8 bytes, then
- *          zero-terminated texts: stage directory, work directory, working directory, argv (argument_count),
- *          environment (environment_count), then mount_count times (kind, source, target).
- * Kinds:   "d" directory, "f" file (both bound read-only), "l" symbolic link whose text is `source`.
+ * Story:   the launcher (in the big, threaded host) makes a child in new namespaces that at once
+ * executes the small static program lane-init. The plan reaches it through a memory file, one byte
+ * on the go pipe says that the limits stand, and one report comes back on the report pipe when
+ * everything in the sandbox is dead. Layout:  both ends are built from this file and run on one
+ * machine, so the structs travel as they are; the magic holds the layout's version. After the
+ * struct: bpf_count seccomp instructions of 8 bytes, then zero-terminated texts: stage directory,
+ * work directory, working directory, argv (argument_count), environment (environment_count), then
+ * mount_count times (kind, source, target). Kinds:   "d" directory, "f" file (both bound
+ * read-only), "l" symbolic link whose text is `source`.
  */
 #ifndef NOCT_HOST_LAUNCHER_PLAN_H
 #define NOCT_HOST_LAUNCHER_PLAN_H

@@ -52,7 +52,8 @@ static err check_program(const struct launch_request *r, struct launch_why *why)
     return ERR_OK;
 }
 
-err launch_request_check(const struct launch_request *r, struct launch_limits *limits, struct launch_why *why)
+err launch_request_check(const struct launch_request *r, struct launch_limits *limits,
+                         struct launch_why *why)
 {
     *limits = (struct launch_limits){
         .memory_bytes = r->memory_bytes ? r->memory_bytes : 256u << 20,
@@ -68,9 +69,11 @@ err launch_request_check(const struct launch_request *r, struct launch_limits *l
         launch_why_set(why, "working directory %s is not absolute", r->working_dir);
         return ERR_INVALID;
     }
-    if (limits->memory_bytes < 1u << 20 || limits->memory_bytes > 1ull << 46 || r->cpu_millis > 1024 * 1000 ||
-        limits->pids_max > 1 << 20 || limits->grace_ms > 86400000 || r->wall_limit_ms > 1ull << 40) {
-        launch_why_set(why, "a limit is out of range: memory >= 1 MiB, cpu <= 1024 cores, grace <= 1 day");
+    if (limits->memory_bytes < 1u << 20 || limits->memory_bytes > 1ull << 46 ||
+        r->cpu_millis > 1024 * 1000 || limits->pids_max > 1 << 20 || limits->grace_ms > 86400000 ||
+        r->wall_limit_ms > 1ull << 40) {
+        launch_why_set(
+            why, "a limit is out of range: memory >= 1 MiB, cpu <= 1024 cores, grace <= 1 day");
         return ERR_RANGE;
     }
     return ERR_OK;
@@ -93,7 +96,8 @@ static err tree_own(int directory, uid_t uid, gid_t gid, int depth, unsigned *le
         }
         if (fchownat(dirfd(list), entry->d_name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
             result = ERR_IO;
-        int below = openat(dirfd(list), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        int below =
+            openat(dirfd(list), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (result == ERR_OK && below >= 0)
             result = tree_own(below, uid, gid, depth - 1, left);
         else if (below >= 0)
@@ -117,8 +121,9 @@ err launch_work_prepare(const char *work_dir, uid_t uid, gid_t gid, struct launc
         if (fchown(fd, uid, gid) == 0)
             return tree_own(fd, uid, gid, TREE_DEPTH_MAX, &left) == ERR_OK
                        ? ERR_OK
-                       : (launch_why_set(why, "cannot hand over %s: too many or too deep files, or %s", work_dir,
-                                         strerror(errno)),
+                       : (launch_why_set(why,
+                                         "cannot hand over %s: too many or too deep files, or %s",
+                                         work_dir, strerror(errno)),
                           ERR_TOO_LARGE);
     }
     launch_why_set(why, "cannot prepare work directory %s: %s", work_dir, strerror(errno));
@@ -144,8 +149,8 @@ static void plan_text(struct plan_builder *b, const char *text)
     plan_bytes(b, text, strlen(text) + 1);
 }
 
-static void plan_mount(struct plan_builder *b, struct lane_plan *header, const char *kind, const char *source,
-                       const char *target)
+static void plan_mount(struct plan_builder *b, struct lane_plan *header, const char *kind,
+                       const char *source, const char *target)
 {
     plan_text(b, kind);
     plan_text(b, source);
@@ -163,7 +168,8 @@ static bool entry_is_ours(const char *name)
     return false;
 }
 
-static void plan_root_entry(struct plan_builder *b, struct lane_plan *header, const char *root, const char *name)
+static void plan_root_entry(struct plan_builder *b, struct lane_plan *header, const char *root,
+                            const char *name)
 {
     char source[PATH_MAX + 300], target[300], link[PATH_MAX];
     struct stat st;
@@ -184,7 +190,8 @@ static void plan_root_entry(struct plan_builder *b, struct lane_plan *header, co
     }
 }
 
-static err plan_root(struct plan_builder *b, struct lane_plan *header, const char *root_dir, struct launch_why *why)
+static err plan_root(struct plan_builder *b, struct lane_plan *header, const char *root_dir,
+                     struct launch_why *why)
 {
     char root[PATH_MAX];
     DIR *directory = realpath(root_dir, root) ? opendir(root) : NULL;
@@ -206,7 +213,8 @@ static const char *app_name(const char *path)
     return strncmp(name, "app-", 4) == 0 ? name + 4 : name;
 }
 
-static err plan_app(struct plan_builder *b, struct lane_plan *header, const char *app_path, struct launch_why *why)
+static err plan_app(struct plan_builder *b, struct lane_plan *header, const char *app_path,
+                    struct launch_why *why)
 {
     char real[PATH_MAX], target[300];
     if (!realpath(app_path, real)) {
@@ -218,7 +226,8 @@ static err plan_app(struct plan_builder *b, struct lane_plan *header, const char
     return ERR_OK;
 }
 
-static void plan_arguments(struct plan_builder *b, struct lane_plan *header, const struct launch_request *r)
+static void plan_arguments(struct plan_builder *b, struct lane_plan *header,
+                           const struct launch_request *r)
 {
     char program[300];
     if (!r->arguments || !r->arguments[0]) {
@@ -231,7 +240,8 @@ static void plan_arguments(struct plan_builder *b, struct lane_plan *header, con
         plan_text(b, r->arguments[i]);
 }
 
-static void plan_environment(struct plan_builder *b, struct lane_plan *header, const struct launch_request *r)
+static void plan_environment(struct plan_builder *b, struct lane_plan *header,
+                             const struct launch_request *r)
 {
     static const char *const defaults[] = {"PATH=/usr/local/bin:/usr/bin:/bin:/app", "HOME=/tmp",
                                            "ORB_CKPT_DIR=/work/checkpoint"};
@@ -250,8 +260,9 @@ static void plan_environment(struct plan_builder *b, struct lane_plan *header, c
     }
 }
 
-err launch_plan_build(struct plan_builder *b, const struct launch_request *r, struct lane_plan *header,
-                      const struct sock_filter *bpf, const char *stage_dir, struct launch_why *why)
+err launch_plan_build(struct plan_builder *b, const struct launch_request *r,
+                      struct lane_plan *header, const struct sock_filter *bpf,
+                      const char *stage_dir, struct launch_why *why)
 {
     char work[PATH_MAX] = "";
     *b = (struct plan_builder){.bytes = malloc(LANE_PLAN_BYTES_MAX), .size = sizeof *header};
@@ -267,10 +278,12 @@ err launch_plan_build(struct plan_builder *b, const struct launch_request *r, st
     plan_text(b, r->working_dir ? r->working_dir : "/work");
     plan_arguments(b, header, r);
     plan_environment(b, header, r);
-    TRY(r->root_dir ? plan_root(b, header, r->root_dir, why) : plan_app(b, header, r->app_path, why));
+    TRY(r->root_dir ? plan_root(b, header, r->root_dir, why)
+                    : plan_app(b, header, r->app_path, why));
     if (b->failed || header->argument_count + header->environment_count > LANE_TEXTS_MAX) {
-        launch_why_set(why, "arguments, environment or root entries exceed %d texts, %d entries or %d bytes",
-                       LANE_TEXTS_MAX, LANE_MOUNTS_MAX, LANE_PLAN_BYTES_MAX);
+        launch_why_set(
+            why, "arguments, environment or root entries exceed %d texts, %d entries or %d bytes",
+            LANE_TEXTS_MAX, LANE_MOUNTS_MAX, LANE_PLAN_BYTES_MAX);
         return ERR_TOO_LARGE;
     }
     header->magic = LANE_PLAN_MAGIC;

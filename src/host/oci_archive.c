@@ -83,7 +83,8 @@ err oci_part_open(struct oci_part *p, int fd, uint64_t offset, uint64_t size, ui
 {
     uint8_t magic[2];
     *p = (struct oci_part){.fd = fd, .offset = offset, .left = size, .bytes_left = bytes_max};
-    p->gzip = size >= 18 && pread(fd, magic, 2, (off_t)offset) == 2 && magic[0] == 0x1f && magic[1] == 0x8b;
+    p->gzip = size >= 18 && pread(fd, magic, 2, (off_t)offset) == 2 && magic[0] == 0x1f &&
+              magic[1] == 0x8b;
     if (p->gzip && inflateInit2(&p->inflater, 16 + MAX_WBITS) != Z_OK)
         return ERR_NO_MEMORY;
     return ERR_OK;
@@ -110,12 +111,14 @@ static err members_list(struct oci_archive *a, struct tar_reader *t, struct oci_
         if (result == ERR_NOT_FOUND)
             return ERR_OK;
         if (result != ERR_OK) {
-            oci_why_set(why, "not a readable tar at byte %llu: %s", (unsigned long long)t->offset, err_text(result));
+            oci_why_set(why, "not a readable tar at byte %llu: %s", (unsigned long long)t->offset,
+                        err_text(result));
             return result;
         }
         bool wanted = entry.kind == TAR_FILE && strlen(entry.path) < sizeof a->members[0].path;
         if (!wanted || a->member_count == OCI_BLOBS_MAX)
-            continue; /* a plain root file system has more files than this, and needs none of them listed */
+            continue; /* a plain root file system has more files than this, and needs none of them
+                         listed */
         struct oci_member *m = &a->members[a->member_count++];
         memcpy(m->path, entry.path, strlen(entry.path) + 1);
         m->offset = entry.body_offset;
@@ -135,7 +138,8 @@ err oci_archive_open(struct oci_archive *a, const char *path, struct oci_why *wh
     a->member_count = 0;
     a->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (a->fd < 0 || fstat(a->fd, &st) < 0 || !S_ISREG(st.st_mode)) {
-        oci_why_set(why, "cannot read image %.200s: %s", path, a->fd < 0 ? strerror(errno) : "not a regular file");
+        oci_why_set(why, "cannot read image %.200s: %s", path,
+                    a->fd < 0 ? strerror(errno) : "not a regular file");
         oci_archive_close(a);
         return ERR_NOT_FOUND;
     }
@@ -175,9 +179,12 @@ static err digest_of(const struct oci_archive *a, const struct oci_member *m, ui
 {
     uint8_t *bytes = malloc(1 << 18);
     EVP_MD_CTX *context = EVP_MD_CTX_new();
-    err result = bytes && context && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1 ? ERR_OK : ERR_CRYPTO;
+    err result = bytes && context && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1
+                     ? ERR_OK
+                     : ERR_CRYPTO;
     for (uint64_t done = 0; result == ERR_OK && done < m->size;) {
-        ssize_t got = pread(a->fd, bytes, (size_t)MIN(m->size - done, 1u << 18), (off_t)(m->offset + done));
+        ssize_t got =
+            pread(a->fd, bytes, (size_t)MIN(m->size - done, 1u << 18), (off_t)(m->offset + done));
         if (got <= 0)
             result = got < 0 ? ERR_IO : ERR_TRUNCATED;
         else if (EVP_DigestUpdate(context, bytes, (size_t)got) != 1)
@@ -192,12 +199,13 @@ static err digest_of(const struct oci_archive *a, const struct oci_member *m, ui
     return result;
 }
 
-err oci_archive_blob(const struct oci_archive *a, const char *digest, uint64_t size, const struct oci_member **out,
-                     struct oci_why *why)
+err oci_archive_blob(const struct oci_archive *a, const char *digest, uint64_t size,
+                     const struct oci_member **out, struct oci_why *why)
 {
     char path[96];
     uint8_t wanted[32], found[32];
-    if (strncmp(digest, "sha256:", 7) != 0 || hex_decode(span_text(digest + 7), wanted, sizeof wanted) != ERR_OK) {
+    if (strncmp(digest, "sha256:", 7) != 0 ||
+        hex_decode(span_text(digest + 7), wanted, sizeof wanted) != ERR_OK) {
         oci_why_set(why, "digest '%.80s' is not sha256 and 64 hexadecimal digits", digest);
         return ERR_INVALID;
     }
@@ -208,15 +216,16 @@ err oci_archive_blob(const struct oci_archive *a, const char *digest, uint64_t s
         return ERR_INVALID;
     }
     if (size != UINT64_MAX && m->size != size) {
-        oci_why_set(why, "%s has %llu bytes, its descriptor says %llu", path, (unsigned long long)m->size,
-                    (unsigned long long)size);
+        oci_why_set(why, "%s has %llu bytes, its descriptor says %llu", path,
+                    (unsigned long long)m->size, (unsigned long long)size);
         return ERR_CORRUPT;
     }
     err result = digest_of(a, m, found);
     if (result == ERR_OK && memcmp(wanted, found, sizeof wanted) != 0)
         result = ERR_CORRUPT;
     if (result != ERR_OK)
-        oci_why_set(why, "%s: %s", path, result == ERR_CORRUPT ? "content does not match its digest" : err_text(result));
+        oci_why_set(why, "%s: %s", path,
+                    result == ERR_CORRUPT ? "content does not match its digest" : err_text(result));
     *out = m;
     return result;
 }

@@ -1,9 +1,10 @@
 /*
- * host/oci_archive.h - finds and checks the blobs of an OCI archive file, and reads (possibly gzipped) parts of it.
+ * host/oci_archive.h - finds and checks the blobs of an OCI archive file, and reads (possibly
+ * gzipped) parts of it.
  *
- * Story:   one walk over the outer tar notes where every member lies; blobs are then read in place. A part starts with
- *          the gzip magic or is plain; inflating is bounded by `bytes_max`.
- * Errors:  as oci_image.h.
+ * Story:   one walk over the outer tar notes where every member lies; blobs are then read in place.
+ * A part starts with the gzip magic or is plain; inflating is bounded by `bytes_max`. Errors:  as
+ * oci_image.h.
  */
 #ifndef NOCT_HOST_OCI_ARCHIVE_H
 #define NOCT_HOST_OCI_ARCHIVE_H
@@ -37,10 +38,11 @@ err oci_archive_open(struct oci_archive *a, const char *path, struct oci_why *wh
 void oci_archive_close(struct oci_archive *a);
 const struct oci_member *oci_archive_find(const struct oci_archive *a, const char *path);
 /* The member for "sha256:HEX", its content verified against size (if not UINT64_MAX) and digest. */
-err oci_archive_blob(const struct oci_archive *a, const char *digest, uint64_t size, const struct oci_member **out,
-                     struct oci_why *why) MUST_USE;
+err oci_archive_blob(const struct oci_archive *a, const char *digest, uint64_t size,
+                     const struct oci_member **out, struct oci_why *why) MUST_USE;
 
-err oci_part_open(struct oci_part *p, int fd, uint64_t offset, uint64_t size, uint64_t bytes_max) MUST_USE;
+err oci_part_open(struct oci_part *p, int fd, uint64_t offset, uint64_t size,
+                  uint64_t bytes_max) MUST_USE;
 void oci_part_close(struct oci_part *p);
 struct tar_source oci_part_source(struct oci_part *p);
 

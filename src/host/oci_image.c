@@ -27,15 +27,17 @@ static err json_member(const struct job *j, const struct oci_member *m, json_t *
 {
     json_error_t error;
     if (m->size > OCI_JSON_MAX) {
-        oci_why_set(j->why, "%s has %llu bytes; JSON is read up to %d", m->path, (unsigned long long)m->size,
-                    (int)OCI_JSON_MAX);
+        oci_why_set(j->why, "%s has %llu bytes; JSON is read up to %d", m->path,
+                    (unsigned long long)m->size, (int)OCI_JSON_MAX);
         return ERR_TOO_LARGE;
     }
     char *bytes = malloc((size_t)m->size + 1);
     if (!bytes)
         return ERR_NO_MEMORY;
     ssize_t got = pread(j->archive.fd, bytes, (size_t)m->size, (off_t)m->offset);
-    *out = got == (ssize_t)m->size ? json_loadb(bytes, (size_t)m->size, JSON_REJECT_DUPLICATES, &error) : NULL;
+    *out = got == (ssize_t)m->size
+               ? json_loadb(bytes, (size_t)m->size, JSON_REJECT_DUPLICATES, &error)
+               : NULL;
     free(bytes);
     if (got != (ssize_t)m->size)
         return ERR_TRUNCATED;
@@ -48,7 +50,8 @@ static err json_member(const struct job *j, const struct oci_member *m, json_t *
 }
 
 /* A descriptor's blob, verified. */
-static err descriptor_blob(const struct job *j, const json_t *descriptor, const char *what, const struct oci_member **out)
+static err descriptor_blob(const struct job *j, const json_t *descriptor, const char *what,
+                           const struct oci_member **out)
 {
     const char *digest = json_string_value(json_object_get(descriptor, "digest"));
     const json_t *size = json_object_get(descriptor, "size");
@@ -56,10 +59,12 @@ static err descriptor_blob(const struct job *j, const json_t *descriptor, const 
         oci_why_set(j->why, "the descriptor of %s lacks a digest or has a bad size", what);
         return ERR_INVALID;
     }
-    return oci_archive_blob(&j->archive, digest, size ? (uint64_t)json_integer_value(size) : UINT64_MAX, out, j->why);
+    return oci_archive_blob(&j->archive, digest,
+                            size ? (uint64_t)json_integer_value(size) : UINT64_MAX, out, j->why);
 }
 
-static err descriptor_json(const struct job *j, const json_t *descriptor, const char *what, json_t **out)
+static err descriptor_json(const struct job *j, const json_t *descriptor, const char *what,
+                           json_t **out)
 {
     const struct oci_member *member;
     TRY(descriptor_blob(j, descriptor, what, &member));
@@ -81,7 +86,8 @@ static bool platform_fits(const json_t *descriptor)
     const json_t *platform = json_object_get(descriptor, "platform");
     const char *system = json_string_value(json_object_get(platform, "os"));
     const char *machine = json_string_value(json_object_get(platform, "architecture"));
-    return !platform || (system && machine && strcmp(system, "linux") == 0 && strcmp(machine, this_architecture()) == 0);
+    return !platform || (system && machine && strcmp(system, "linux") == 0 &&
+                         strcmp(machine, this_architecture()) == 0);
 }
 
 /* Follows an index (which may name another index, three levels at most) to a manifest. */
@@ -225,7 +231,9 @@ static err any_unpack(struct job *j)
     if (oci_archive_find(&j->archive, "oci-layout"))
         return layout_unpack(j);
     if (oci_archive_find(&j->archive, "manifest.json")) {
-        oci_why_set(j->why, "a docker archive; convert it: skopeo copy docker-archive:FILE oci-archive:FILE.oci");
+        oci_why_set(
+            j->why,
+            "a docker archive; convert it: skopeo copy docker-archive:FILE oci-archive:FILE.oci");
         return ERR_UNSUPPORTED;
     }
     return stream_pass(j, 0, j->archive.size, false);
@@ -241,7 +249,8 @@ static err target_make(struct job *j, const char *partial, const char *target)
         return ERR_EXISTS;
     }
     TRY(oci_tree_remove(AT_FDCWD, partial)); /* of an attempt that was interrupted */
-    if (mkdir(partial, 0755) < 0 || (j->root_fd = open(partial, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0) {
+    if (mkdir(partial, 0755) < 0 ||
+        (j->root_fd = open(partial, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0) {
         oci_why_set(j->why, "cannot make %.200s: %s", partial, strerror(errno));
         return errno == ENOSPC ? ERR_NO_SPACE : ERR_IO;
     }
@@ -268,8 +277,9 @@ static err job_run(struct job *j, const char *archive_path, const char *target, 
     return result;
 }
 
-err oci_image_unpack(const char *archive_path, const char *target_dir, const struct oci_limits *limits,
-                     struct oci_config *config, struct oci_why *why)
+err oci_image_unpack(const char *archive_path, const char *target_dir,
+                     const struct oci_limits *limits, struct oci_config *config,
+                     struct oci_why *why)
 {
     char partial[4096];
     uint64_t bytes = limits && limits->bytes ? limits->bytes : 4ull << 30;
@@ -299,7 +309,8 @@ err oci_image_unpack(const char *archive_path, const char *target_dir, const str
     return result;
 }
 
-err oci_image_arguments(const struct oci_config *config, const char *const *arguments, const char **out)
+err oci_image_arguments(const struct oci_config *config, const char *const *arguments,
+                        const char **out)
 {
     size_t count = 0;
     if (!arguments)

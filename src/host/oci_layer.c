@@ -54,7 +54,9 @@ static err remove_below(int parent_fd, const char *name, int depth)
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
         if (unlinkat(dirfd(directory), entry->d_name, 0) < 0)
-            result = errno == EISDIR || errno == EPERM ? remove_below(dirfd(directory), entry->d_name, depth - 1) : ERR_IO;
+            result = errno == EISDIR || errno == EPERM
+                         ? remove_below(dirfd(directory), entry->d_name, depth - 1)
+                         : ERR_IO;
     }
     if (directory)
         closedir(directory);
@@ -108,7 +110,8 @@ static bool too_deep(int root_fd, int fd)
     return root_size <= 0 || size <= 0 || size >= 4000 || depth > OCI_DEPTH_MAX;
 }
 
-/* Opens the directory `path`, making what is missing (one level at a time, so that links on the way are resolved). */
+/* Opens the directory `path`, making what is missing (one level at a time, so that links on the way
+ * are resolved). */
 static err directory_open(int root_fd, const char *path, bool make, int *out)
 {
     int fd = open_inside(root_fd, path);
@@ -116,7 +119,8 @@ static err directory_open(int root_fd, const char *path, bool make, int *out)
         char parent[TAR_PATH_MAX];
         const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
         int above;
-        snprintf(parent, sizeof parent, "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
+        snprintf(parent, sizeof parent, "%.*s", slash ? (int)(slash - path) : 1,
+                 slash ? path : ".");
         TRY(directory_open(root_fd, parent, true, &above));
         if (mkdirat(above, name, 0755) < 0) {
             err e = from_errno();
@@ -161,7 +165,8 @@ static err write_all(int fd, const uint8_t *bytes, size_t size)
     return ERR_OK;
 }
 
-static err create_file(struct tar_reader *t, int parent, const char *name, const struct tar_entry *entry)
+static err create_file(struct tar_reader *t, int parent, const char *name,
+                       const struct tar_entry *entry)
 {
     static const mode_t readable = 0444;
     mode_t mode = (entry->mode & 0755) | readable | (entry->mode & 0111 ? 0111u : 0u);
@@ -215,7 +220,8 @@ static err create_hardlink(int root_fd, int parent, const char *name, const stru
         result = from_errno();
     else if (S_ISDIR(source.st_mode))
         result = ERR_INVALID;
-    else if (fstatat(parent, name, &here, AT_SYMLINK_NOFOLLOW) < 0 || here.st_ino != source.st_ino) {
+    else if (fstatat(parent, name, &here, AT_SYMLINK_NOFOLLOW) < 0 ||
+             here.st_ino != source.st_ino) {
         result = oci_tree_remove(parent, name);
         if (result == ERR_OK && linkat(from, from_name, parent, name, 0) < 0)
             result = from_errno();
@@ -224,7 +230,8 @@ static err create_hardlink(int root_fd, int parent, const char *name, const stru
     return result;
 }
 
-static err create(struct tar_reader *t, int root_fd, const struct tar_entry *entry, struct oci_budget *budget)
+static err create(struct tar_reader *t, int root_fd, const struct tar_entry *entry,
+                  struct oci_budget *budget)
 {
     int parent;
     const char *name;
@@ -282,10 +289,12 @@ static err whiteout_apply(int root_fd, const char *path, const char *victim)
 
 /* ---- the stream ---- */
 
-static err budget_take(struct oci_budget *budget, const struct tar_entry *entry, struct oci_why *why)
+static err budget_take(struct oci_budget *budget, const struct tar_entry *entry,
+                       struct oci_why *why)
 {
     if (budget->entries_left == 0 || entry->size_bytes > budget->bytes_left) {
-        oci_why_set(why, "the image has too many %s at %.200s", budget->entries_left ? "bytes" : "entries", entry->path);
+        oci_why_set(why, "the image has too many %s at %.200s",
+                    budget->entries_left ? "bytes" : "entries", entry->path);
         return ERR_TOO_LARGE;
     }
     budget->entries_left--;
@@ -293,7 +302,8 @@ static err budget_take(struct oci_budget *budget, const struct tar_entry *entry,
     return ERR_OK;
 }
 
-static err unpack_all(struct tar_reader *t, int root_fd, bool whiteouts, struct oci_budget *budget, struct oci_why *why)
+static err unpack_all(struct tar_reader *t, int root_fd, bool whiteouts, struct oci_budget *budget,
+                      struct oci_why *why)
 {
     for (;;) {
         struct tar_entry entry;
@@ -309,14 +319,15 @@ static err unpack_all(struct tar_reader *t, int root_fd, bool whiteouts, struct 
                 result = create(t, root_fd, &entry, budget);
         }
         if (result != ERR_OK) {
-            oci_why_set(why, "tar entry '%.160s' at byte %llu: %s", entry.path, (unsigned long long)t->offset,
-                        err_text(result));
+            oci_why_set(why, "tar entry '%.160s' at byte %llu: %s", entry.path,
+                        (unsigned long long)t->offset, err_text(result));
             return result == ERR_NOT_FOUND ? ERR_INVALID : result;
         }
     }
 }
 
-err oci_layer_unpack(int root_fd, struct tar_source source, bool whiteouts, struct oci_budget *budget, struct oci_why *why)
+err oci_layer_unpack(int root_fd, struct tar_source source, bool whiteouts,
+                     struct oci_budget *budget, struct oci_why *why)
 {
     struct tar_reader *t = malloc(sizeof *t);
     if (!t)

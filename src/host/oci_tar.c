@@ -5,7 +5,16 @@
 #include "base/text.h"
 
 /* Offsets of the ustar header block. */
-enum { AT_NAME = 0, AT_MODE = 100, AT_SIZE = 124, AT_SUM = 148, AT_TYPE = 156, AT_LINK = 157, AT_MAGIC = 257, AT_PREFIX = 345 };
+enum {
+    AT_NAME = 0,
+    AT_MODE = 100,
+    AT_SIZE = 124,
+    AT_SUM = 148,
+    AT_TYPE = 156,
+    AT_LINK = 157,
+    AT_MAGIC = 257,
+    AT_PREFIX = 345
+};
 
 void tar_init(struct tar_reader *t, struct tar_source source)
 {
@@ -13,7 +22,8 @@ void tar_init(struct tar_reader *t, struct tar_source source)
     t->source = source;
 }
 
-/* Exactly `size` bytes, or ERR_TRUNCATED; ERR_NOT_FOUND when the source ends before the first byte. */
+/* Exactly `size` bytes, or ERR_TRUNCATED; ERR_NOT_FOUND when the source ends before the first byte.
+ */
 static err take(struct tar_reader *t, void *out, size_t size)
 {
     uint8_t *to = out;
@@ -252,7 +262,8 @@ static void field_text(char *out, const uint8_t *field, size_t size)
 static err names(const struct tar_reader *t, const uint8_t *block, struct tar_entry *entry)
 {
     char path[TAR_PATH_MAX], link[TAR_PATH_MAX];
-    bool ustar = memcmp(block + AT_MAGIC, "ustar\0", 6) == 0; /* GNU's old magic has no prefix field */
+    bool ustar =
+        memcmp(block + AT_MAGIC, "ustar\0", 6) == 0; /* GNU's old magic has no prefix field */
     path[0] = 0;
     if (t->has_long_path)
         memcpy(path, t->long_path, sizeof path);
@@ -279,7 +290,8 @@ static err names(const struct tar_reader *t, const uint8_t *block, struct tar_en
     return ERR_OK;
 }
 
-static err entry_fill(struct tar_reader *t, const uint8_t *block, uint64_t size, struct tar_entry *entry)
+static err entry_fill(struct tar_reader *t, const uint8_t *block, uint64_t size,
+                      struct tar_entry *entry)
 {
     uint64_t mode;
     TRY(kind_of(block[AT_TYPE], &entry->kind));
@@ -288,7 +300,8 @@ static err entry_fill(struct tar_reader *t, const uint8_t *block, uint64_t size,
     TRY(names(t, block, entry));
     if (t->has_long_size)
         size = t->long_size;
-    if (entry->kind == TAR_DIRECTORY || entry->kind == TAR_SYMLINK || entry->kind == TAR_HARDLINK || entry->kind == TAR_DEVICE)
+    if (entry->kind == TAR_DIRECTORY || entry->kind == TAR_SYMLINK || entry->kind == TAR_HARDLINK ||
+        entry->kind == TAR_DEVICE)
         size = 0; /* links may state the size of their target, without content */
     entry->size_bytes = size;
     entry->body_offset = t->offset;
@@ -313,7 +326,8 @@ err tar_next(struct tar_reader *t, struct tar_entry *entry)
         bool extended;
         err e = take(t, block, sizeof block);
         if (e == ERR_NOT_FOUND)
-            return ERR_TRUNCATED; /* without a zero block nobody knows whether something is missing */
+            return ERR_TRUNCATED; /* without a zero block nobody knows whether something is missing
+                                   */
         if (e == ERR_OK && memcmp(block, zeros, sizeof block) == 0) {
             t->ended = true; /* two by the book, one is commonly met */
             return ERR_NOT_FOUND;

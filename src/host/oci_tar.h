@@ -1,14 +1,15 @@
 /*
  * host/oci_tar.h - a bounded reader of tar archives: POSIX ustar, pax records, GNU long names.
  *
- * Story:    bytes are pulled from a source; tar_next steps to an entry, tar_body reads its content. Whatever the archive
- *           says, memory is bounded by this struct and nothing outside the caller's hands is touched.
- * Source:   POSIX.1-2017 pax (ustar interchange format, extended header records); GNU tar manual, "Basic Tar Format".
- * Paths:    cleaned: no leading slash or "./", no empty or "." parts; ".." anywhere is ERR_DENIED, except in the
- *           text of symbolic links, which is not a path of ours (whoever creates it must resolve inside the root).
- * Errors:   ERR_NOT_FOUND at the archive's end; ERR_TRUNCATED, ERR_INVALID (bad header or number), ERR_CORRUPT (header
- *           checksum), ERR_TOO_LARGE (a name or an extended header), ERR_UNSUPPORTED (sparse files), ERR_DENIED;
- *           and what the source returned.
+ * Story:    bytes are pulled from a source; tar_next steps to an entry, tar_body reads its content.
+ * Whatever the archive says, memory is bounded by this struct and nothing outside the caller's
+ * hands is touched. Source:   POSIX.1-2017 pax (ustar interchange format, extended header records);
+ * GNU tar manual, "Basic Tar Format". Paths:    cleaned: no leading slash or "./", no empty or "."
+ * parts; ".." anywhere is ERR_DENIED, except in the text of symbolic links, which is not a path of
+ * ours (whoever creates it must resolve inside the root). Errors:   ERR_NOT_FOUND at the archive's
+ * end; ERR_TRUNCATED, ERR_INVALID (bad header or number), ERR_CORRUPT (header checksum),
+ * ERR_TOO_LARGE (a name or an extended header), ERR_UNSUPPORTED (sparse files), ERR_DENIED; and
+ * what the source returned.
  */
 #ifndef NOCT_HOST_OCI_TAR_H
 #define NOCT_HOST_OCI_TAR_H

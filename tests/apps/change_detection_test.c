@@ -37,16 +37,20 @@ static void write_file(const char *name, const void *data, size_t size)
 }
 
 /* A grey picture whose header is the good one with `from` replaced by `to`. */
-static void write_picture(const char *name, const char *time, const char *from, const char *to, size_t body)
+static void write_picture(const char *name, const char *time, const char *from, const char *to,
+                          size_t body)
 {
     static unsigned char bytes[1024 + 2 * BODY];
     char header[900], changed[1024];
     snprintf(header, sizeof header,
-             "P6\n# tile=T-1\n# time=%s\n# north=10.5\n# south=10.0\n# west=20.0\n# east=20.5\n# sun_elevation_deg=60\n"
-             "# sensor=eye\n# satellite=sat-1\n%d %d\n255\n", time, SIDE, SIDE);
+             "P6\n# tile=T-1\n# time=%s\n# north=10.5\n# south=10.0\n# west=20.0\n# east=20.5\n# "
+             "sun_elevation_deg=60\n"
+             "# sensor=eye\n# satellite=sat-1\n%d %d\n255\n",
+             time, SIDE, SIDE);
     char *at = *from ? strstr(header, from) : NULL;
     if (at)
-        snprintf(changed, sizeof changed, "%.*s%s%s", (int)(at - header), header, to, at + strlen(from));
+        snprintf(changed, sizeof changed, "%.*s%s%s", (int)(at - header), header, to,
+                 at + strlen(from));
     else
         snprintf(changed, sizeof changed, "%s", header);
     size_t used = strlen(changed);
@@ -55,7 +59,8 @@ static void write_picture(const char *name, const char *time, const char *from, 
     write_file(name, bytes, used + body);
 }
 
-/* Runs the program on a.ppm and b.ppm; returns its exit code and leaves what it said in log_text. */
+/* Runs the program on a.ppm and b.ppm; returns its exit code and leaves what it said in log_text.
+ */
 static int run(const char *arguments)
 {
     char self[400], command[1024];
@@ -63,7 +68,8 @@ static int run(const char *arguments)
     assert_true(size > 0);
     self[size] = 0;
     *strrchr(self, '/') = 0;
-    snprintf(command, sizeof command, "cd %s && %s/app-change-detection --out %s/out %s 2>&1", home, self, home, arguments);
+    snprintf(command, sizeof command, "cd %s && %s/app-change-detection --out %s/out %s 2>&1", home,
+             self, home, arguments);
     FILE *pipe = popen(command, "r");
     assert_non_null(pipe);
     size_t got = fread(log_text, 1, sizeof log_text - 1, pipe);

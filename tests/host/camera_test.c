@@ -155,7 +155,8 @@ static void more_cloud_is_brighter(void **state)
     double last = 0;
     for (int tenth = 0; tenth <= 10; tenth += 5) {
         double sum = 0;
-        for (int i = 0; i < 8; i++) { /* over many places: a fraction is of the sky, not of a tile */
+        for (int i = 0; i < 8;
+             i++) { /* over many places: a fraction is of the sky, not of a tile */
             struct scene_request request = scene();
             request.center_lat_deg = -30 + 8 * i;
             request.center_lon_deg = -150 + 37 * i;
@@ -176,7 +177,8 @@ static void the_grid_covers_the_globe_once(void **state)
         for (double lon = -180; lon < 360; lon += 11.9) {
             struct camera_tile tile, again;
             assert_int_equal(camera_tile_of(lat, lon, 50, &tile), ERR_OK);
-            assert_int_equal(camera_tile_of(tile.center_lat_deg, tile.center_lon_deg, 50, &again), ERR_OK);
+            assert_int_equal(camera_tile_of(tile.center_lat_deg, tile.center_lon_deg, 50, &again),
+                             ERR_OK);
             assert_string_equal(tile.id, again.id);
             if (fabs(lat) < 88)
                 assert_true(fabs(tile.center_lat_deg - lat) <= 50 / 111.195 + 1e-9);
@@ -212,7 +214,8 @@ static void a_damaged_map_is_refused_with_the_reason(void **state)
     assert_int_equal(camera_open(&none, program, why), ERR_INVALID);
     assert_non_null(strstr(why, "Not a JPEG"));
     snprintf(path, sizeof path, "%s/short.jpg", home);
-    snprintf(command, sizeof command, "head -c 60000 /usr/share/xplanet/images/earth.jpg >%s", path);
+    snprintf(command, sizeof command, "head -c 60000 /usr/share/xplanet/images/earth.jpg >%s",
+             path);
     assert_int_equal(system(command), 0);
     assert_int_equal(camera_open(&none, path, why), ERR_INVALID);
 }
@@ -229,7 +232,8 @@ static void store(const char *name, const struct picture *p)
     fclose(file);
 }
 
-static json_t *detect(const char *directory, const struct scene_request *first, const struct scene_request *second)
+static json_t *detect(const char *directory, const struct scene_request *first,
+                      const struct scene_request *second)
 {
     char path[160];
     struct picture a = capture(first), b = capture(second);
@@ -254,7 +258,8 @@ static json_t *detect(const char *directory, const struct scene_request *first, 
     assert_int_equal(launcher_wait(launcher, handle.pid, 60000, &usage), ERR_OK);
     if (usage.exit_code != 0) {
         snprintf(path, sizeof path, "cat %s", out_path);
-        fail_msg("change-detection: exit %d, signal %d, %s; %d", usage.exit_code, usage.signal, usage.failure, system(path));
+        fail_msg("change-detection: exit %d, signal %d, %s; %d", usage.exit_code, usage.signal,
+                 usage.failure, system(path));
     }
     int fd = -1;
     assert_int_equal(launcher_output_open(work, "out/alert.ppm", &fd), ERR_OK);
@@ -273,7 +278,8 @@ static double number(const json_t *object, const char *key)
     return json_number_value(value);
 }
 
-static void assert_one_region(json_t *alert, const struct scene_event *event, double pixel_km, const char *kind)
+static void assert_one_region(json_t *alert, const struct scene_event *event, double pixel_km,
+                              const char *kind)
 {
     json_t *regions = json_object_get(alert, "regions");
     assert_true(json_is_true(json_object_get(alert, "alert")));
@@ -284,7 +290,8 @@ static void assert_one_region(json_t *alert, const struct scene_event *event, do
     double north_km = (lat - event->lat_deg) * 111.195;
     double east_km = (lon - event->lon_deg) * 111.195 * cos(lat * 0.017453292519943295);
     assert_true(hypot(north_km, east_km) < 2 * pixel_km);
-    assert_true(fabs((number(region, "north") - number(region, "south")) * 111.195 / 2 - event->radius_km) < 2 * pixel_km);
+    assert_true(fabs((number(region, "north") - number(region, "south")) * 111.195 / 2 -
+                     event->radius_km) < 2 * pixel_km);
     assert_string_equal(json_string_value(json_object_get(region, "kind")), kind);
 }
 

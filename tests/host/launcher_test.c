@@ -122,7 +122,8 @@ static void says_when_the_workload_wrote_a_checkpoint(void **state)
     struct launch_usage usage = run_probe("exit", "85");
     assert_true(usage.checkpointed);
     assert_false(run_probe("exit", "84").checkpointed);
-    assert_non_null(strstr((run_probe("show", "ORB_CKPT_DIR"), output), "ORB_CKPT_DIR=/work/checkpoint\ncwd=/work\n"));
+    assert_non_null(strstr((run_probe("show", "ORB_CKPT_DIR"), output),
+                           "ORB_CKPT_DIR=/work/checkpoint\ncwd=/work\n"));
 }
 
 static void gives_back_the_signal_that_ended_it(void **state)
@@ -137,7 +138,8 @@ static void has_no_network(void **state)
 {
     (void)state;
     /* A listener of the host that must not be reached. */
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(80), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in at = {
+        .sin_family = AF_INET, .sin_port = htons(80), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     if (bind(fd, (struct sockaddr *)&at, sizeof at) == 0)
@@ -206,7 +208,8 @@ static void a_memory_hog_is_killed_and_reported(void **state)
 {
     (void)state;
     struct launch_usage usage = run_probe("hog", "200");
-    if (limited_by(&usage, "by cgroup") && strstr(usage.limits_enforced, "memory 33554432 bytes by cgroup")) {
+    if (limited_by(&usage, "by cgroup") &&
+        strstr(usage.limits_enforced, "memory 33554432 bytes by cgroup")) {
         assert_true(usage.oom_killed);
         assert_int_equal(usage.signal, SIGKILL);
         assert_in_range(usage.memory_peak_bytes, 16u << 20, 33u << 20);
@@ -336,10 +339,13 @@ static void a_root_directory_is_shown_read_only(void **state)
     (void)state;
     char command[1400], root[96];
     snprintf(root, sizeof root, "%s/root", home);
-    snprintf(command, sizeof command, "mkdir -p %s/usr/bin %s/etc && cp %s %s/usr/bin/probe && ln -s usr/bin %s/bin && "
-                                      "echo inside >%s/etc/name", root, root, probe, root, root, root);
+    snprintf(command, sizeof command,
+             "mkdir -p %s/usr/bin %s/etc && cp %s %s/usr/bin/probe && ln -s usr/bin %s/bin && "
+             "echo inside >%s/etc/name",
+             root, root, probe, root, root, root);
     assert_int_equal(system(command), 0);
-    const char *show[] = {"probe", "list", "/etc", NULL}, *write[] = {"/bin/probe", "write", "/etc/name", NULL};
+    const char *show[] = {"probe", "list", "/etc", NULL},
+               *write[] = {"/bin/probe", "write", "/etc/name", NULL};
     struct launch_request request = request_of(show);
     request.app_path = NULL;
     request.root_dir = root;
@@ -400,7 +406,8 @@ static void read_text(const char *path, char *out, size_t size)
     fclose(file);
 }
 
-/* This machine has version 1; version 2's file names and formats are checked against a directory that looks like it. */
+/* This machine has version 1; version 2's file names and formats are checked against a directory
+ * that looks like it. */
 static void version_two_limits_are_written_in_its_formats(void **state)
 {
     (void)state;
@@ -414,15 +421,18 @@ static void version_two_limits_are_written_in_its_formats(void **state)
     make_file(path, "cpuset cpu io memory pids\n");
     snprintf(path, sizeof path, "%s/v2/cgroup.subtree_control", home);
     make_file(path, "");
-    static const char *const files[] = {"memory.max", "memory.swap.max", "pids.max", "cpu.max", "cgroup.procs"};
+    static const char *const files[] = {"memory.max", "memory.swap.max", "pids.max", "cpu.max",
+                                        "cgroup.procs"};
     for (size_t i = 0; i < COUNT_OF(files); i++) {
         snprintf(path, sizeof path, "%s/v2/noct-lane.two.9/%s", home, files[i]);
         make_file(path, "");
     }
-    snprintf(mountinfo, sizeof mountinfo, "30 23 0:26 / %s/v2 rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n", home);
+    snprintf(mountinfo, sizeof mountinfo,
+             "30 23 0:26 / %s/v2 rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n", home);
     cgroups_find(&groups, "two", mountinfo, "0::/\n");
     assert_int_equal(groups.places[CGROUP_MEMORY].version, 2);
-    assert_int_equal(cgroups_enter(&groups, 9, &limits, 4242), 1 << CGROUP_MEMORY | 1 << CGROUP_PIDS | 1 << CGROUP_CPU);
+    assert_int_equal(cgroups_enter(&groups, 9, &limits, 4242),
+                     1 << CGROUP_MEMORY | 1 << CGROUP_PIDS | 1 << CGROUP_CPU);
     snprintf(path, sizeof path, "%s/v2/noct-lane.two.9/cpu.max", home);
     read_text(path, text, sizeof text);
     assert_string_equal(text, "150000 100000");

@@ -11,6 +11,7 @@
 #include <openssl/evp.h>
 
 #include "base/text.h"
+#include "host/launcher.h"
 #include "host/oci_image.h"
 
 static char home[] = "/tmp/noct-oci-test-XXXXXX";
@@ -25,7 +26,8 @@ static struct tar {
     size_t size;
 } layer, outer;
 
-static void tar_put(struct tar *t, char type, const char *name, const char *link, const void *body, size_t size)
+static void tar_put(struct tar *t, char type, const char *name, const char *link, const void *body,
+                    size_t size)
 {
     uint8_t *block = t->bytes + t->size;
     unsigned sum = 0;
@@ -102,15 +104,20 @@ static void image_layer(bool gzip, const char *type)
     tar_end(&layer);
     size_t size = layer.size;
     if (gzip) {
-        z_stream z = {.next_in = layer.bytes, .avail_in = (uInt)layer.size, .next_out = packed, .avail_out = sizeof packed};
-        assert_int_equal(deflateInit2(&z, 6, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY), Z_OK);
+        z_stream z = {.next_in = layer.bytes,
+                      .avail_in = (uInt)layer.size,
+                      .next_out = packed,
+                      .avail_out = sizeof packed};
+        assert_int_equal(deflateInit2(&z, 6, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY),
+                         Z_OK);
         assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
         size = sizeof packed - z.avail_out;
         deflateEnd(&z);
         bytes = packed;
     }
     put_blob(bytes, size, digest);
-    snprintf(descriptor, sizeof descriptor, "%s{\"mediaType\": \"%s\", \"digest\": \"%s\", \"size\": %zu}",
+    snprintf(descriptor, sizeof descriptor,
+             "%s{\"mediaType\": \"%s\", \"digest\": \"%s\", \"size\": %zu}",
              layers_json[0] ? ", " : "", type, digest, size);
     strcat(layers_json, descriptor);
     layer.size = 0;
@@ -120,10 +127,13 @@ static void image_end(const char *config_json, const char *platform)
 {
     char config_digest[80], manifest_digest[80], manifest[4096], index[600];
     put_blob(config_json, strlen(config_json), config_digest);
-    snprintf(manifest, sizeof manifest, "{\"schemaVersion\": 2, \"config\": {\"digest\": \"%s\", \"size\": %zu}, \"layers\": [%s]}",
-             config_digest, strlen(config_json), layers_json);
+    snprintf(
+        manifest, sizeof manifest,
+        "{\"schemaVersion\": 2, \"config\": {\"digest\": \"%s\", \"size\": %zu}, \"layers\": [%s]}",
+        config_digest, strlen(config_json), layers_json);
     put_blob(manifest, strlen(manifest), manifest_digest);
-    snprintf(index, sizeof index, "{\"schemaVersion\": 2, \"manifests\": [{\"digest\": \"%s\", \"size\": %zu%s}]}",
+    snprintf(index, sizeof index,
+             "{\"schemaVersion\": 2, \"manifests\": [{\"digest\": \"%s\", \"size\": %zu%s}]}",
              manifest_digest, strlen(manifest), platform);
     tar_file(&outer, "index.json", index);
     tar_end(&outer);
@@ -186,7 +196,8 @@ static int tear_down(void **state)
     return system(command);
 }
 
-static const char CONFIG[] = "{\"architecture\": \"any\", \"config\": {\"Entrypoint\": [\"/bin/tool\"], \"Cmd\": [\"--fast\"], "
+static const char CONFIG[] = "{\"architecture\": \"any\", \"config\": {\"Entrypoint\": "
+                             "[\"/bin/tool\"], \"Cmd\": [\"--fast\"], "
                              "\"Env\": [\"A=1\", \"B=2\"], \"WorkingDir\": \"/srv\"}}";
 
 static void unpacks_a_plain_root(void **state)
@@ -365,7 +376,8 @@ static void a_deep_tree_built_with_links_is_bounded(void **state)
     for (int i = 0; i < 4; i++) { /* each link leads 45 levels below the one before */
         char from[16], record[900], name[450];
         snprintf(from, sizeof from, "l%d", i);
-        snprintf(name, sizeof name, "%s%s%sx", i ? "l" : "", i ? (char[]){(char)('0' + i - 1), '/', 0} : "", path);
+        snprintf(name, sizeof name, "%s%s%sx", i ? "l" : "",
+                 i ? (char[]){(char)('0' + i - 1), '/', 0} : "", path);
         int length = snprintf(record, sizeof record, "%03zu path=%s\n", strlen(name) + 10, name);
         tar_put(&layer, 'x', "pax", "", record, (size_t)length);
         tar_put(&layer, '5', "long", "", "", 0);
@@ -389,6 +401,37 @@ static void every_cut_of_an_archive_is_an_error_and_leaves_nothing(void **state)
         assert_true(unpack_with(NULL) != ERR_OK);
         assert_true(why.text[0] != 0 && !exists(target));
     }
+}
+
+/* The whole way: a root packed by the system's tar and gzip, unpacked here, run by the launcher. */
+static void an_unpacked_root_runs_in_the_sandbox(void **state)
+{
+    (void)state;
+    char command[1500], self[400], init_program[512];
+    struct launcher *launcher;
+    struct launch_handle handle;
+    struct launch_usage usage;
+    ssize_t size = readlink("/proc/self/exe", self, sizeof self - 1);
+    assert_true(size > 0);
+    self[size] = 0;
+    *strrchr(self, '/') = 0;
+    snprintf(init_program, sizeof init_program, "%s/app-lane-init", self);
+    snprintf(command, sizeof command,
+             "cd %s && mkdir -p pack/usr/bin && cp %s/app-lane-probe pack/usr/bin/probe && ln -s "
+             "usr/bin pack/bin && "
+             "chmod 700 pack/usr/bin/probe && tar -C pack -czf image.tar .",
+             home, self);
+    assert_int_equal(system(command), 0);
+    assert_int_equal(unpack_with(NULL), ERR_OK);
+    assert_int_equal(launcher_open(&launcher, home, init_program, "oci-test"), ERR_OK);
+    const char *arguments[] = {"/bin/probe", "exit", "42", NULL};
+    struct launch_request request = {
+        .root_dir = target, .arguments = arguments, .wall_limit_ms = 30000};
+    assert_int_equal(launcher_start(launcher, &request, &handle), ERR_OK);
+    assert_int_equal(launcher_wait(launcher, handle.pid, 30000, &usage), ERR_OK);
+    assert_string_equal(usage.failure, "");
+    assert_int_equal(usage.exit_code, 42);
+    launcher_close(launcher);
 }
 
 static void bad_headers_say_where(void **state)
@@ -416,6 +459,7 @@ int main(void)
         cmocka_unit_test(limits_hold),
         cmocka_unit_test(a_deep_tree_built_with_links_is_bounded),
         cmocka_unit_test(every_cut_of_an_archive_is_an_error_and_leaves_nothing),
+        cmocka_unit_test(an_unpacked_root_runs_in_the_sandbox),
         cmocka_unit_test(bad_headers_say_where),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
