@@ -24,6 +24,17 @@
 #include <time.h>
 #include <unistd.h>
 
+static double number(const char *text)
+{
+    char *end;
+    double value = strtod(text, &end);
+    if (end == text || *end || !(value >= 0 && value <= 1e9)) {
+        fprintf(stderr, "lane-probe: '%s' is not a number in 0..1e9\n", text);
+        exit(2);
+    }
+    return value;
+}
+
 static int held(const char *what, int got_through)
 {
     printf("%s: %s (%s)\n", what, got_through ? "GOT THROUGH" : "held",
@@ -120,7 +131,7 @@ static int probe_namespace(const char *argument)
 
 static int probe_hog(const char *argument)
 {
-    size_t megabytes = strtoul(argument, NULL, 10), step = 1 << 20;
+    size_t megabytes = (size_t)number(argument), step = 1 << 20;
     for (size_t i = 0; i < megabytes; i++) {
         char *block = mmap(NULL, step, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (block == MAP_FAILED) {
@@ -135,7 +146,7 @@ static int probe_hog(const char *argument)
 
 static int probe_forks(const char *argument)
 {
-    int wanted = atoi(argument), made = 0;
+    int wanted = (int)number(argument), made = 0;
     for (; made < wanted; made++) {
         pid_t pid = fork();
         if (pid == 0) {
@@ -151,7 +162,7 @@ static int probe_forks(const char *argument)
 
 static int probe_burn(const char *argument)
 {
-    double seconds = atof(argument);
+    double seconds = number(argument);
     struct timespec start, now;
     clock_gettime(CLOCK_MONOTONIC, &start);
     do
@@ -163,21 +174,21 @@ static int probe_burn(const char *argument)
 
 static int probe_sleep(const char *argument)
 {
-    sleep((unsigned)atoi(argument));
+    sleep((unsigned)number(argument));
     return 0;
 }
 
 static int probe_deaf(const char *argument)
 {
     signal(SIGTERM, SIG_IGN);
-    for (int left = atoi(argument); left > 0;)
+    for (int left = (int)number(argument); left > 0;)
         left = (int)sleep((unsigned)left);
     return 0;
 }
 
 static int probe_exit(const char *argument)
 {
-    return atoi(argument);
+    return (int)number(argument);
 }
 
 static int probe_abort(const char *argument)
@@ -188,7 +199,7 @@ static int probe_abort(const char *argument)
 
 static int probe_output(const char *argument)
 {
-    for (long left = atol(argument); left > 0; left--)
+    for (long left = (long)number(argument); left > 0; left--)
         putchar("abcdefghij"[left % 10]);
     return 0;
 }

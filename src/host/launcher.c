@@ -65,14 +65,18 @@ const char *launcher_why(const struct launcher *l)
 
 static int open_init(const char *init_path)
 {
-    char path[512];
+    char self[512], path[540];
     if (init_path)
         return open(init_path, O_RDONLY | O_CLOEXEC);
-    ssize_t size = readlink("/proc/self/exe", path, sizeof path - 32);
-    if (size <= 0)
+    ssize_t size = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (size <= 0 || (size_t)size >= sizeof self - 1)
         return -1;
-    path[size] = 0;
-    strcpy(strrchr(path, '/') + 1, "app-lane-init");
+    self[size] = 0;
+    char *slash = strrchr(self, '/');
+    if (!slash)
+        return -1;
+    *slash = 0;
+    snprintf(path, sizeof path, "%s/app-lane-init", self);
     return open(path, O_RDONLY | O_CLOEXEC);
 }
 

@@ -270,7 +270,8 @@ static err names(const struct tar_reader *t, const uint8_t *block, struct tar_en
     else {
         if (ustar && block[AT_PREFIX]) {
             field_text(path, block + AT_PREFIX, 155);
-            strcat(path, "/");
+            path[strlen(path) + 1] = 0;
+            path[strlen(path)] = '/';
         }
         field_text(path + strlen(path), block + AT_NAME, 100);
     }
