@@ -197,8 +197,8 @@ static void on_connection(uv_stream_t *listener, int status)
 static void look(struct link *k, const struct now *now, tai_ns *edge)
 {
     const struct contact *contact = contact_of(k, now->wall);
-    if (contact)
-        *edge = MIN(*edge, contact->end + NS_PER_MS);
+    if (contact && contact->end < *edge)
+        *edge = contact->end + NS_PER_MS;
     if (!contact || (k->parked_until && now->mono >= k->parked_until)) {
         let_go(k);
         return;

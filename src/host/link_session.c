@@ -26,6 +26,7 @@ struct link_session {
     uv_timer_t timer;
     struct tcpcl tcpcl;
     bool dialled, admitted, secure_due, wire_gone, finished, established;
+    bool busy; /* inside the protocol or settling */
     err why;
     node_id expected, peer;
     struct outgoing *waiting; /* sorted by priority, then age */
@@ -206,25 +207,37 @@ static void take_held(struct link_session *s)
 static void on_deadline(uv_timer_t *timer)
 {
     struct link_session *s = timer->data;
+    s->busy = true;
     tcpcl_tick(&s->tcpcl, mono());
+    s->busy = false;
     settle(s);
 }
 
-/* After every call into the protocol: write what it has, go on with what waits, arm its timer. */
+static void move_bytes(struct link_session *s)
+{
+    size_t held;
+    do {
+        held = s->held_size;
+        feed_waiting(s);
+        write_out(s);
+        if (s->secure_due) {
+            s->secure_due = false;
+            wire_secure(s->wire, s->identity, s->dialled);
+        }
+        take_held(s);
+    } while (s->held_size != held);
+    write_out(s);
+}
+
+/* After every call into the protocol: write what it has, go on with what waits, arm its timer. A call from within one of
+ * the protocol's handlers does nothing: the outer one does it all. */
 static void settle(struct link_session *s)
 {
-    if (s->wire_gone)
+    if (s->wire_gone || s->busy)
         return;
-    feed_waiting(s);
-    write_out(s);
-    if (s->secure_due) {
-        s->secure_due = false;
-        wire_secure(s->wire, s->identity, s->dialled);
-    }
-    if (s->held_size > 0) {
-        take_held(s);
-        write_out(s);
-    }
+    s->busy = true;
+    move_bytes(s);
+    s->busy = false;
     wire_read_pause(s->wire, s->held_size > 0);
     mono_ns deadline = tcpcl_deadline(&s->tcpcl);
     if (s->finished && tcpcl_output(&s->tcpcl, (struct span[TCPCL_PIECES_MAX]){{0}}) == 0)
@@ -249,8 +262,11 @@ static size_t on_bytes(void *context, const uint8_t *data, size_t size)
     bool clear = s->peer == NODE_NONE;
     if (s->finished)
         return size;
-    if ((clear || s->admitted) && s->held_size == 0)
+    if ((clear || s->admitted) && s->held_size == 0) {
+        s->busy = true;
         tcpcl_receive(&s->tcpcl, mono(), span_of(data, size), &taken);
+        s->busy = false;
+    }
     if (clear) {
         settle(s); /* may turn to TLS: the rest belongs to it */
         return taken;
@@ -293,6 +309,7 @@ static void on_wire_closed(void *context, err why)
     s->wire_gone = true;
     if (s->why == ERR_OK)
         s->why = why;
+    s->busy = true;
     tcpcl_abort(&s->tcpcl, ERR_UNREACHABLE);
     for (struct outgoing *out; (out = s->waiting);) {
         s->waiting = out->next;

@@ -473,7 +473,8 @@ void wire_secure(struct wire *w, const struct wire_identity *identity, bool dial
     SSL_set_app_data(w->tls, w);
     if (dialled) {
         SSL_set_connect_state(w->tls);
-        handshake(w);
+        if (w->in_left == 0) /* else we are inside take(), which goes on with the handshake */
+            handshake(w);
     } else {
         SSL_set_accept_state(w->tls);
     }
