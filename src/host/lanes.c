@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "host/files.h"
 #include "host/launcher.h"
+#include "host/oci_image.h"
 
 enum { ARGUMENTS_MAX = 80 };
 
@@ -30,6 +31,11 @@ struct lane {
     bool unpacking, stop_asked, removed;
     pid_t pid;
     struct run *run; /* while it runs */
+    uv_work_t unpack;
+    struct oci_config image;
+    struct oci_why unpack_why;
+    err unpack_status;
+    char unpacked[LANE_PATH_MAX + 8]; /* the image that `root` holds */
 };
 
 struct run { /* the handle outlives the run by a turn of the loop */
@@ -275,61 +281,118 @@ static void on_exit_ready(uv_poll_t *poll, int status, int events)
         say_exited(k, &usage);
 }
 
+/* What to run: app_path, arguments and environment of the request. False: said why not. */
+static bool fill_program(struct lane *k, struct launch_request *request, char app[PATH_SIZE], const char **arguments)
+{
+    struct start *s = k->start;
+    const char *const *given = s->arguments[0] ? (const char *const *)s->arguments : NULL;
+    request->environment = s->environment[0] ? (const char *const *)s->environment : NULL;
+    request->working_dir = s->working_directory[0] ? s->working_directory : NULL;
+    if (strncmp(s->image, "app:", 4) == 0) {
+        char name[LANE_PATH_MAX + 8];
+        snprintf(name, sizeof name, "app-%s", s->image + 4);
+        if (strchr(name, '/') || !program_file(name, app)) {
+            say_failed(k->owner, k->id, ERR_NOT_FOUND, "no bundled application has this name");
+            return false;
+        }
+        request->app_path = app;
+        request->arguments = given;
+        return true;
+    }
+    if (oci_image_arguments(&k->image, given, arguments) != ERR_OK) {
+        say_failed(k->owner, k->id, ERR_INVALID, "neither the task nor the image says what to run");
+        return false;
+    }
+    request->arguments = arguments;
+    if (!request->environment && k->image.environment[0])
+        request->environment = k->image.environment;
+    if (!request->working_dir && k->image.working_dir && k->image.working_dir[0])
+        request->working_dir = k->image.working_dir;
+    return true;
+}
+
+static void watch(struct lane *k, int pidfd)
+{
+    k->run = calloc(1, sizeof *k->run);
+    ASSERT(k->run && uv_poll_init(k->owner->config.loop, &k->run->poll, pidfd) == 0);
+    k->run->poll.data = k->run;
+    k->run->lane = k;
+    uv_poll_start(&k->run->poll, UV_READABLE, on_exit_ready);
+}
+
 static void launch(struct lane *k)
 {
     struct lanes *l = k->owner;
-    struct start *s = k->start;
+    const struct lane_limits *limits = &k->start->limits;
     char app[PATH_SIZE] = "", output[PATH_SIZE], errors[PATH_SIZE], root[PATH_SIZE];
+    const char *arguments[2 * OCI_TEXTS_MAX + 1];
     struct launch_handle handle;
-    path_join(output, k->directory, "stdout");
-    path_join(errors, k->directory, "stderr");
-    path_join(root, k->directory, "root");
-    bool bundled = strncmp(s->image, "app:", 4) == 0;
-    if (bundled) {
-        char name[LANE_PATH_MAX];
-        snprintf(name, sizeof name, "app-%s", s->image + 4);
-        if (strchr(name, '/') || !program_file(name, app)) {
-            say_failed(l, k->id, ERR_NOT_FOUND, "no bundled application has this name");
-            return;
-        }
-    }
     struct launch_request request = {
-        .root_dir = bundled ? NULL : root,
-        .app_path = bundled ? app : NULL,
-        .arguments = (const char *const *)s->arguments,
-        .environment = s->environment[0] ? (const char *const *)s->environment : NULL,
         .work_dir_host = k->work,
-        .working_dir = s->working_directory[0] ? s->working_directory : NULL,
-        .memory_bytes = s->limits.memory_bytes,
-        .cpu_millis = s->limits.cpu_millis,
-        .wall_limit_ms = (uint64_t)MAX(s->limits.wall_max_ns / NS_PER_MS, 0),
-        .output_limit_bytes = s->limits.output_bytes,
-        .file_limit_bytes = s->limits.disk_bytes,
+        .memory_bytes = limits->memory_bytes,
+        .cpu_millis = limits->cpu_millis,
+        .wall_limit_ms = (uint64_t)MAX(limits->wall_max_ns / NS_PER_MS, 0),
+        .output_limit_bytes = limits->output_bytes,
+        .file_limit_bytes = limits->disk_bytes,
         .stdout_path = output,
         .stderr_path = errors,
     };
-    char program[LANE_PATH_MAX + 8];
-    const char *alone[2] = {program, NULL};
-    if (!s->arguments[0] && bundled) {
-        snprintf(program, sizeof program, "/app/app-%s", s->image + 4);
-        request.arguments = NULL;
-    } else if (!s->arguments[0]) {
-        request.arguments = alone;
-    }
+    if (!path_join(output, k->directory, "stdout") || !path_join(errors, k->directory, "stderr") ||
+        !path_join(root, k->directory, "root") || !fill_program(k, &request, app, arguments))
+        return;
+    request.root_dir = request.app_path ? NULL : root;
     err status = launcher_start(l->launcher, &request, &handle);
     if (status != ERR_OK) {
         say_failed(l, k->id, status, launcher_why(l->launcher));
         return;
     }
     k->pid = handle.pid;
-    k->run = calloc(1, sizeof *k->run);
-    ASSERT(k->run && uv_poll_init(l->config.loop, &k->run->poll, handle.pidfd) == 0);
-    k->run->poll.data = k->run;
-    k->run->lane = k;
-    uv_poll_start(&k->run->poll, UV_READABLE, on_exit_ready);
+    watch(k, handle.pidfd);
     say(l, (struct event_lane){.lane = k->id, .kind = LANE_STARTED});
     if (k->stop_asked)
         signal_run(k, SIGTERM);
+}
+
+/* ---- images ------------------------------------------------------------------------------------------------------------------- */
+
+static void unpack_work(uv_work_t *work)
+{
+    struct lane *k = work->data;
+    char root[PATH_SIZE], archive[PATH_SIZE];
+    struct oci_limits limits = {.bytes = MAX(k->start->limits.disk_bytes, (uint64_t)1 << 30)};
+    k->unpack_status = path_join(root, k->directory, "root") && path_join(archive, k->work, k->start->image + 5)
+                           ? oci_image_unpack(archive, root, &limits, &k->image, &k->unpack_why)
+                           : ERR_TOO_LARGE;
+}
+
+static void unpack_done(uv_work_t *work, int cancelled)
+{
+    struct lane *k = work->data;
+    (void)cancelled;
+    k->unpacking = false;
+    if (k->removed)
+        lane_free(k);
+    else if (k->unpack_status != ERR_OK)
+        say_failed(k->owner, k->id, k->unpack_status, k->unpack_why.text);
+    else {
+        snprintf(k->unpacked, sizeof k->unpacked, "%s", k->start->image);
+        launch(k);
+    }
+}
+
+static void unpack(struct lane *k)
+{
+    char root[PATH_SIZE];
+    if (strcmp(k->unpacked, k->start->image) == 0) { /* a further executor of the task, in the same image */
+        launch(k);
+        return;
+    }
+    if (k->unpacked[0] && path_join(root, k->directory, "root"))
+        directory_remove(root);
+    k->unpacked[0] = 0;
+    k->unpacking = true;
+    k->unpack.data = k;
+    ASSERT(uv_queue_work(k->owner->config.loop, &k->unpack, unpack_work, unpack_done) == 0);
 }
 
 static void copy_list(char *out[ARGUMENTS_MAX + 1], const struct span *list, size_t count)
@@ -370,8 +433,10 @@ static void perform_start(struct lanes *l, const struct effect_lane *e)
         say_failed(l, e->lane, ERR_TOO_LARGE, "the image name or the working directory is too long");
     else if (strncmp(k->start->image, "app:", 4) == 0)
         launch(k);
+    else if (strncmp(k->start->image, "file:", 5) == 0 && path_valid(span_text(k->start->image + 5)))
+        unpack(k);
     else
-        say_failed(l, e->lane, ERR_UNSUPPORTED, "this build runs bundled applications (app:NAME) only");
+        say_failed(l, e->lane, ERR_INVALID, "an image is \"app:NAME\" or a staged archive");
 }
 
 static void perform_stop(struct lanes *l, uint64_t id)
