@@ -9,6 +9,7 @@
  * PUT:      PUT_BEGIN(tag) -> reply PUT_BEGIN with `credit` bytes allowed; PUT_DATA(tag, data) in order, never more
  *           than the credit; reply PUT_DATA grants more credit; PUT_END(tag, md5) -> final reply PUT_END once policy
  *           holds: that many durable copies in distinct failure domains and the index entry durable on as many nodes.
+ *           PUT_END may carry metadata that replaces that of PUT_BEGIN (data != NULL): checksums come behind the body.
  *           PUT_ABORT(tag) ends it without a reply. With `upload`+`part` set the stream is a part of a multipart upload.
  * GET:      GET(tag, offset, size) -> reply GET with info (final = false), then replies GET_DATA in order, then a final
  *           GET_DATA with status. Data flows only within credit: the request grants `credit`, GET_CREDIT grants more.
