@@ -114,6 +114,8 @@ err time_utc_parse(const char *text, tai_ns *out)
         return ERR_INVALID;
     if (month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 || minute > 59 || second > 59)
         return ERR_RANGE;
+    if (year < 1700 || year > 2250) /* 64 bits of nanoseconds reach from 1678 to 2261 */
+        return ERR_RANGE;
     int64_t ns = 0, unit = NS_PER_S / 10;
     if (mark_at(&text, '.')) {
         if (*text < '0' || *text > '9')
