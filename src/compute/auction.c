@@ -265,7 +265,7 @@ static void conclude(struct compute *c, struct auction *a)
     node_id nodes[] = {award.owner, award.successors[0], award.successors[1]};
     char text[UID_TEXT_SIZE];
     uid_text(t->id, text);
-    if (compute_publish(c, FACT_AWARD, &w, nodes, COUNT_OF(nodes)) != ERR_OK) {
+    if (compute_publish(c, award.id, FACT_AWARD, &w, nodes, COUNT_OF(nodes)) != ERR_OK) {
         wait_and_retry(c, a);
         return;
     }

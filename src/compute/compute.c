@@ -67,19 +67,36 @@ enum health compute_health(const struct compute *c, node_id id)
     return m && m->status_known && m->status.health <= HEALTH_SURVIVAL ? (enum health)m->status.health : HEALTH_NOMINAL;
 }
 
-/* Publishes, and makes the fact durable on `nodes` as fast as can be (NODE_NONE entries and this node are skipped). */
-err compute_publish(struct compute *c, enum fact_type type, const struct writer *w, const node_id *nodes, size_t count)
+/* Publishes; live ones of `nodes` get the fact by the fast way. One such watch per task: the newest. */
+err compute_publish(struct compute *c, struct uid id, enum fact_type type, const struct writer *w, const node_id *nodes,
+                    size_t count)
 {
     ASSERT(writer_ok(w));
     node_id watched[4];
     size_t watched_count = 0;
     for (size_t i = 0; i < count && watched_count < COUNT_OF(watched); i++)
-        if (nodes[i] != NODE_NONE && nodes[i] != c->port->config->self)
+        if (nodes[i] != NODE_NONE && nodes[i] != c->port->config->self && compute_alive(c, nodes[i]))
             watched[watched_count++] = nodes[i];
+    struct task *t = compute_table_find(&c->table, id);
+    if (watched_count > 0 && t) {
+        compute_unwatch(c, id);
+        t->watch_tag = compute_tag(c);
+        if (facts_publish_watched(c->port->facts, type, writer_span(w), watched, watched_count, SERVICE_COMPUTE,
+                                  t->watch_tag) == ERR_OK)
+            return ERR_OK;
+        t->watch_tag = 0; /* too many watches: the common way does as well, only slower */
+    }
     struct fact published;
-    if (watched_count == 0)
-        return facts_publish(c->port->facts, type, writer_span(w), &published);
-    return facts_publish_watched(c->port->facts, type, writer_span(w), watched, watched_count, SERVICE_COMPUTE, compute_tag(c));
+    return facts_publish(c->port->facts, type, writer_span(w), &published);
+}
+
+void compute_unwatch(struct compute *c, struct uid id)
+{
+    struct task *t = compute_table_find(&c->table, id);
+    if (!t || t->watch_tag == 0)
+        return;
+    facts_unwatch(c->port->facts, SERVICE_COMPUTE, t->watch_tag);
+    t->watch_tag = 0;
 }
 
 /* ---- enter and leave ---- */

@@ -97,7 +97,7 @@ static void take_over(struct compute *c, const struct task *t)
     uint8_t memory[COMPUTE_SMALL_MAX];
     struct writer w = writer_of(memory, sizeof memory);
     compute_award_write(&w, &award);
-    if (compute_publish(c, FACT_AWARD, &w, nodes, COUNT_OF(nodes)) == ERR_OK)
+    if (compute_publish(c, award.id, FACT_AWARD, &w, nodes, COUNT_OF(nodes)) == ERR_OK)
         port_trace(c->port, TRACE_TASK_TAKEOVER, before, "task %s taken over from %s, epoch %u", text,
                    view_name(c->port->view, before), award.epoch);
 }
@@ -113,8 +113,7 @@ static void give_receipt(struct compute *c, const struct task *t, uint32_t epoch
     char text[UID_TEXT_SIZE];
     uid_text(t->id, text);
     compute_receipt_write(&w, &p);
-    node_id owner = t->lease.owner;
-    if (compute_publish(c, FACT_TASK_RECEIPT, &w, &owner, 1) == ERR_OK)
+    if (compute_publish(c, t->id, FACT_TASK_RECEIPT, &w, NULL, 0) == ERR_OK)
         port_trace(c->port, TRACE_TASK_ENDED, node, "task %s: %s%s%s", text, task_state_name(state), reason[0] ? ": " : "",
                    reason);
 }
@@ -171,7 +170,7 @@ static void report_canceled(struct compute *c, const struct task *t)
     node_id sink = compute_task_sink(t);
     struct report p = {.id = t->id, .epoch = t->lease.epoch, .state = TASK_CANCELED, .wall = c->port->now.wall};
     compute_report_write(&w, &p);
-    (void)compute_publish(c, FACT_TASK_STATE, &w, &sink, 1); /* on failure the next sweep tries again */
+    (void)compute_publish(c, t->id, FACT_TASK_STATE, &w, &sink, 1); /* on failure the next sweep tries again */
 }
 
 static void reconcile_run(struct compute *c, const struct task *t)
@@ -201,6 +200,8 @@ void compute_decide(struct compute *c, struct uid id)
     const struct task *t = compute_table_find(&c->table, id);
     if (!t || t->receipts > 0 || t->cancelled)
         compute_auction_drop(c, id);
+    if (t && t->receipts > 0)
+        compute_unwatch(c, id);
     if (!t) {
         struct run *r = compute_run_find(c, id);
         if (r)

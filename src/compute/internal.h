@@ -135,7 +135,9 @@ void compute_touch(struct compute *c, struct uid id);
 uint64_t compute_tag(struct compute *c);
 bool compute_alive(const struct compute *c, node_id id); /* this node always is, in its own eyes */
 enum health compute_health(const struct compute *c, node_id id);
-err compute_publish(struct compute *c, enum fact_type type, const struct writer *w, const node_id *nodes, size_t count);
+err compute_publish(struct compute *c, struct uid id, enum fact_type type, const struct writer *w, const node_id *nodes,
+                    size_t count);
+void compute_unwatch(struct compute *c, struct uid id);
 
 /* decide.c */
 void compute_decide(struct compute *c, struct uid id);

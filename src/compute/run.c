@@ -74,10 +74,9 @@ static void report_state(struct compute *c, const struct run *r, enum task_state
 {
     uint8_t memory[COMPUTE_SMALL_MAX];
     struct writer w = writer_of(memory, sizeof memory);
-    node_id sink = uid_node(r->id);
     struct report p = {.id = r->id, .epoch = r->epoch, .state = state, .wall = c->port->now.wall};
     compute_report_write(&w, &p);
-    (void)compute_publish(c, FACT_TASK_STATE, &w, &sink, 1); /* for people; the result is what counts */
+    (void)compute_publish(c, r->id, FACT_TASK_STATE, &w, NULL, 0); /* for people; the result is what counts */
 }
 
 /* ---- starting ---- */
@@ -223,7 +222,7 @@ static void publish_outcome(struct compute *c, struct run *r)
         struct writer w = writer_of(memory, COMPUTE_RESULT_MAX);
         compute_outcome_write(&w, &o);
         node_id sink = uid_node(r->id);
-        e = compute_publish(c, FACT_TASK_RESULT, &w, &sink, 1);
+        e = compute_publish(c, r->id, FACT_TASK_RESULT, &w, &sink, 1);
         heap_free(c->heap, memory);
     }
     if (e != ERR_OK) { /* the log is full: keep the run, try again */

@@ -67,16 +67,26 @@ static bool path_sound(struct span path)
            components_sound(path);
 }
 
-static bool work_path_sound(struct span path)
+#define WORK "/work"
+
+static bool below_work(struct span path)
 {
-    return path_sound(path) && starts_with(path, "/work/") && !starts_with(path, "/work/.noct/") &&
-           !span_equal_text(path, "/work/.noct");
+    return path.size > sizeof WORK && starts_with(path, WORK) && path.data[sizeof WORK - 1] == '/';
 }
 
 struct span compute_spec_relative(struct span path)
 {
-    ASSERT(starts_with(path, "/work/"));
-    return span_of(path.data + 6, path.size - 6);
+    ASSERT(below_work(path));
+    return span_of(path.data + sizeof WORK, path.size - sizeof WORK);
+}
+
+/* .noct is where the plane puts staged images. */
+static bool work_path_sound(struct span path)
+{
+    if (!path_sound(path) || !below_work(path))
+        return false;
+    struct span relative = compute_spec_relative(path);
+    return !starts_with(relative, ".noct/") && !span_equal_text(relative, ".noct");
 }
 
 static bool bucket_sound(struct span s)

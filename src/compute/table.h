@@ -52,6 +52,7 @@ struct task {
     tai_ns deadline;
     duration_ns expected_ns;
     mono_ns lease_seen; /* local: when this boot learned of the lease; not part of the digest */
+    uint64_t watch_tag;  /* local: of the fact of this node that is on its way to others; 0 none */
 };
 
 struct task_table {
