@@ -1,0 +1,270 @@
+#include "manage/manage_private.h"
+#include "orbit/sky.h"
+
+/* Heartbeat intervals, in hundredths. */
+enum {
+    GUARD = 200,         /* at the edges of a window */
+    ACQUISITION = 1500,  /* a link that should stand by now */
+    SLACK = 10,          /* on top of the missed heartbeats */
+    OWN_FAULT = 205,
+    LINK_FAULT = 3000,   /* a status from elsewhere excuses silence for so long */
+    SECOND_PUBLISHER = 20,
+    LIVES_ON_BEATS = 3,  /* so many beats younger than what we heard: no echo of its last words */
+};
+
+static duration_ns beats(const struct manage *m, int64_t hundredths)
+{
+    return m->port->config->heartbeat_ns / 100 * hundredths;
+}
+
+static duration_ns patience(const struct manage *m, bool alone)
+{
+    int64_t missed = m->port->config->heartbeats_missed > 0 ? m->port->config->heartbeats_missed : 3;
+    return beats(m, missed * (alone ? 200 : 100) + SLACK);
+}
+
+struct neighbour *neighbour_get(struct manage *m, node_id id)
+{
+    bool added;
+    if (id == m->port->config->self)
+        return NULL;
+    struct neighbour *found = map_find_u64(&m->neighbours, id);
+    if (found || m->neighbours.count >= m->port->view->capacity)
+        return found;
+    struct neighbour *n = map_put_u64(&m->neighbours, id, &added);
+    if (n)
+        *n = (struct neighbour){.window = INT64_MIN, .scheduled_at = TIME_NEVER, .evidence_at = TIME_NEVER};
+    return n;
+}
+
+void manage_link(struct manage *m, node_id peer, bool up)
+{
+    struct neighbour *n = neighbour_get(m, peer);
+    if (!n)
+        return;
+    n->link_up = up;
+    n->window_linked = n->window_linked || up;
+}
+
+/* ---- what is scheduled --------------------------------------------------------------------------------------------- */
+
+/* The contact that the plan shows now; without a sky any pair that was ever linked is in contact for good. */
+static bool contact_now(const struct manage *m, node_id id, const struct neighbour *n, tai_ns *start, tai_ns *end)
+{
+    *start = 0;
+    *end = TIME_NEVER;
+    if (!m->port->sky)
+        return n->window_linked;
+    const struct contact *c = sky_contact_at(m->port->sky, m->port->config->self, id, m->port->now.wall);
+    if (!c)
+        return false;
+    *start = c->start;
+    *end = c->end >= sky_plan_end(m->port->sky) ? TIME_NEVER : c->end;
+    return true;
+}
+
+static bool is_scheduled(struct manage *m, node_id id, struct neighbour *n)
+{
+    const struct now *now = &m->port->now;
+    tai_ns start, end;
+    if (!contact_now(m, id, n, &start, &end)) {
+        n->window = INT64_MIN;
+        n->window_linked = n->link_up;
+        return false;
+    }
+    if (start != n->window) {
+        n->window = start;
+        n->window_at = m->port->sky ? now->mono - time_wall_to_mono(now, now->wall - start) : m->started_at;
+        n->window_at = MAX(n->window_at, m->started_at);
+        n->window_linked = n->link_up || !m->port->sky;
+    }
+    tai_ns guard = time_mono_to_wall(now, beats(m, GUARD));
+    bool inside = now->mono - n->window_at >= beats(m, GUARD) && (end == TIME_NEVER || now->wall <= end - guard);
+    return inside && (n->window_linked || now->mono - n->window_at >= beats(m, ACQUISITION));
+}
+
+static void schedule(struct manage *m, node_id id, struct neighbour *n)
+{
+    if (!is_scheduled(m, id, n))
+        n->scheduled_at = TIME_NEVER;
+    else if (n->scheduled_at == TIME_NEVER)
+        n->scheduled_at = m->port->now.mono;
+}
+
+/* From when silence counts. Only for scheduled neighbours. */
+static mono_ns silent_since(const struct manage *m, const struct neighbour *n)
+{
+    mono_ns since = n->heard ? MAX(n->scheduled_at, n->heard_at) : n->scheduled_at;
+    return n->link_fault ? MAX(since, n->alive_at + beats(m, LINK_FAULT) - patience(m, false)) : since;
+}
+
+void detector_overslept(struct manage *m)
+{
+    for (struct map_node *i = map_first(&m->neighbours); i; i = map_next(&m->neighbours, i)) {
+        struct neighbour *n = map_value(i);
+        n->scheduled_at = TIME_NEVER;
+    }
+}
+
+void detector_returned(struct manage *m, node_id node)
+{
+    struct neighbour *n = map_find_u64(&m->neighbours, node);
+    if (!n)
+        return;
+    n->window_linked = n->link_up;
+    n->window_at = m->port->now.mono;
+    n->scheduled_at = TIME_NEVER;
+    n->link_fault = false;
+}
+
+/* ---- suspicion ------------------------------------------------------------------------------------------------------ */
+
+static bool we_suspect(const struct manage *m, node_id id, const struct member *member)
+{
+    const struct suspicion *s = suspicion_find(m, id, m->port->config->self);
+    return s && !s->withdrawn && s->life == member->life;
+}
+
+static void suspect_publish(struct manage *m, node_id id, const struct member *member, bool withdrawn)
+{
+    uint8_t body[32];
+    struct writer w = writer_of(body, sizeof body);
+    suspect_write(&w, &(struct suspect){id, member->life, withdrawn, m->port->now.wall});
+    if (facts_publish(m->port->facts, FACT_SUSPECT, writer_span(&w), NULL) != ERR_OK)
+        return; /* the next beat tries again */
+    const char *name = view_name(m->port->view, id);
+    if (!withdrawn)
+        port_trace(m->port, TRACE_SUSPECT, id, "%s misses scheduled heartbeats", name);
+}
+
+static void withdraw(struct manage *m, node_id id)
+{
+    const struct member *member = member_find(m, id);
+    if (m->ready && member && we_suspect(m, id, member) && member->convicted_lives <= member->life)
+        suspect_publish(m, id, member, true);
+}
+
+void detector_heard(struct manage *m, node_id peer, const struct status *s)
+{
+    struct neighbour *n = neighbour_get(m, peer);
+    if (!n)
+        return;
+    n->heard = true;
+    n->heard_at = m->port->now.mono;
+    n->heard_boot = s->boot;
+    n->heard_seq = s->seq;
+    n->link_fault = false;
+    n->evidence_at = TIME_NEVER;
+    withdraw(m, peer);
+}
+
+void detector_elsewhere(struct manage *m, node_id node, const struct status *s)
+{
+    struct neighbour *n = map_find_u64(&m->neighbours, node);
+    if (!n)
+        return;
+    bool lives_on = s->boot > n->heard_boot || (s->boot == n->heard_boot && s->seq >= n->heard_seq + LIVES_ON_BEATS);
+    if (!lives_on)
+        return;
+    n->link_fault = true;
+    n->alive_at = m->port->now.mono;
+    withdraw(m, node);
+}
+
+/* All neighbours look dead at once: it is us. Those known to live are no witnesses either way. */
+static bool own_fault(const struct manage *m)
+{
+    size_t watched = 0;
+    for (struct map_node *i = map_first(&m->neighbours); i; i = map_next(&m->neighbours, i)) {
+        const struct neighbour *n = map_value(i);
+        if (n->scheduled_at == TIME_NEVER || n->link_fault || !view_alive(m->port->view, (node_id)map_key_u64(i)))
+            continue;
+        if (m->port->now.mono - silent_since(m, n) < beats(m, OWN_FAULT))
+            return false;
+        watched++;
+    }
+    return watched >= 2;
+}
+
+/* ---- conviction ------------------------------------------------------------------------------------------------------ */
+
+static bool we_are_alone(const struct manage *m, node_id id)
+{
+    const struct port *p = m->port;
+    size_t count = 0;
+    if (!p->sky)
+        return false;
+    const uint32_t *peers = sky_peers(p->sky, id, &count);
+    for (size_t i = 0; i < count; i++)
+        if (peers[i] != p->config->self && view_alive(p->view, peers[i]) && sky_contact_at(p->sky, id, peers[i], p->now.wall))
+            return false;
+    return true;
+}
+
+static void convict(struct manage *m, node_id id, const struct member *member, const struct cited *cited, size_t count)
+{
+    uint8_t body[16 + CONVICT_CITED_MAX * 16];
+    struct writer w = writer_of(body, sizeof body);
+    struct convict v = {.node = id, .life = member->life, .count = count};
+    for (size_t i = 0; i < count; i++)
+        v.cited[i] = cited[i];
+    convict_write(&w, &v);
+    err e = facts_publish(m->port->facts, FACT_CONVICT, writer_span(&w), NULL);
+    (void)e; /* refused (disk full): the next beat tries again, or the other observer has the room */
+}
+
+static void convict_when_due(struct manage *m, node_id id, struct neighbour *n)
+{
+    struct cited cited[CONVICT_CITED_MAX];
+    const struct member *member = member_find(m, id);
+    mono_ns now = m->port->now.mono;
+    if (!member || !view_alive(m->port->view, id) || !we_suspect(m, id, member))
+        return;
+    size_t count = suspicion_count(m, id, cited, CONVICT_CITED_MAX);
+    if (count >= 2) {
+        n->evidence_at = MIN(n->evidence_at, now);
+        mono_ns due = cited[0].observer == m->port->config->self ? now : n->evidence_at + beats(m, SECOND_PUBLISHER);
+        if (now >= due)
+            convict(m, id, member, cited, count);
+        else
+            port_alarm(m->port, due);
+    } else if (count == 1 && n->scheduled_at != TIME_NEVER && we_are_alone(m, id)) {
+        mono_ns due = silent_since(m, n) + patience(m, true);
+        if (now >= due)
+            convict(m, id, member, cited, count);
+        else
+            port_alarm(m->port, due);
+    }
+}
+
+void detector_fact(struct manage *m, node_id member)
+{
+    struct neighbour *n = map_find_u64(&m->neighbours, member);
+    if (m->ready && n)
+        convict_when_due(m, member, n);
+}
+
+/* ---- each beat, and at deadlines ---------------------------------------------------------------------------------------- */
+
+static void watch(struct manage *m, node_id id, struct neighbour *n)
+{
+    const struct member *member = member_find(m, id);
+    if (!member || !view_alive(m->port->view, id))
+        return;
+    if (n->scheduled_at != TIME_NEVER && !we_suspect(m, id, member)) {
+        mono_ns due = silent_since(m, n) + patience(m, false);
+        if (m->port->now.mono < due)
+            port_alarm(m->port, due);
+        else if (!own_fault(m))
+            suspect_publish(m, id, member, false);
+    }
+    convict_when_due(m, id, n);
+}
+
+void detector_tick(struct manage *m)
+{
+    for (struct map_node *i = map_first(&m->neighbours); i; i = map_next(&m->neighbours, i))
+        schedule(m, (node_id)map_key_u64(i), map_value(i));
+    for (struct map_node *i = map_first(&m->neighbours); i; i = map_next(&m->neighbours, i))
+        watch(m, (node_id)map_key_u64(i), map_value(i));
+}

@@ -1,0 +1,92 @@
+/*
+ * manage/manage_private.h - the inside of the manage plane, shared by its own files only.
+ *
+ * Story:    a `member` is what facts say about a node plus what this node sees of it as a neighbour. The folded part
+ *           is the same everywhere after equal facts; the watched part is this node's own.
+ */
+#ifndef NOCT_MANAGE_PRIVATE_H
+#define NOCT_MANAGE_PRIVATE_H
+
+#include "manage/manage.h"
+
+struct member { /* key: node */
+    /* folded: */
+    uint32_t incarnation;      /* 0: no JOIN seen yet */
+    uint32_t left_incarnation; /* the highest one that left */
+    uint32_t proof_incarnation; /* the highest one proven to lie */
+    uint32_t life;             /* returns so far */
+    uint32_t convicted_lives;  /* 1 + the highest life convicted; 0: never */
+    uint32_t boot;             /* of the last RETURN */
+    /* watched: */
+    uint64_t forwarded_seq;    /* of the status we passed on last */
+    uint32_t forwarded_boot;
+};
+
+struct suspicion { /* key: member, observer */
+    uint32_t incarnation; /* of the observer, and its sequence: the latest wins */
+    uint64_t seq;
+    uint32_t life;
+    bool withdrawn;
+};
+
+struct neighbour { /* key: node; whom the plan may join with us, or who had a link */
+    bool link_up;
+    bool window_linked;   /* the link stood at some time in this window */
+    bool heard;           /* directly, since our start */
+    bool link_fault;      /* it lives, but not over our link */
+    tai_ns window;        /* start of the contact that stands */
+    mono_ns window_at;    /* the same as a mono instant, not before our start */
+    mono_ns scheduled_at; /* since when its heartbeats are scheduled; TIME_NEVER: they are not */
+    mono_ns heard_at;
+    mono_ns alive_at;     /* when a status from elsewhere last showed that it lives (link_fault) */
+    mono_ns evidence_at;  /* when two suspicions were first seen; TIME_NEVER: not yet */
+    uint32_t heard_boot;  /* of the last status that came directly */
+    uint64_t heard_seq;
+};
+
+struct proof { /* waits for the author's key */
+    struct proof *next;
+    struct span a, b; /* in the fact store */
+};
+
+struct manage {
+    struct port *port;
+    bool ready;
+    struct map members, suspicions, neighbours;
+    struct proof *proofs;
+    struct status status; /* our own */
+    enum health health;
+    struct event_craft craft; /* zeros until the first one */
+    mono_ns beat_at;       /* TIME_NEVER before ready */
+    node_id cursor; /* whose status was passed on last */
+    mono_ns started_at;
+    uint32_t return_wanted; /* 1 + the life to end by a RETURN; 0: none */
+};
+
+/* membership.c */
+struct member *member_find(const struct manage *m, node_id id);
+struct member *member_get(struct manage *m, node_id id); /* creates; NULL when full */
+enum member_state member_state_of(const struct manage *m, node_id id, const struct member *member);
+void member_refresh(struct manage *m, node_id id);       /* folded state -> view */
+struct suspicion *suspicion_find(const struct manage *m, node_id member, node_id observer);
+/* Alive observers whose suspicion of this member's life stands; fills up to `most` citations, in order of observer. */
+size_t suspicion_count(const struct manage *m, node_id member, struct cited *cited, size_t most);
+void membership_retry(struct manage *m); /* RETURN that could not be published yet */
+
+/* detector.c */
+void detector_heard(struct manage *m, node_id peer, const struct status *s);
+void detector_elsewhere(struct manage *m, node_id node, const struct status *s); /* a status came another way */
+void detector_tick(struct manage *m);    /* looks at every neighbour; sets the alarm for the next deadline */
+void detector_overslept(struct manage *m); /* we stood still ourselves: silence so far says nothing */
+void detector_returned(struct manage *m, node_id node); /* begins a new life: its links get time to come up */
+struct neighbour *neighbour_get(struct manage *m, node_id id); /* creates; NULL when full */
+void detector_fact(struct manage *m, node_id member); /* suspicions of it changed: convict? */
+
+/* status.c */
+void status_beat(struct manage *m);      /* own status, heartbeats to neighbours */
+void status_message(struct manage *m, const struct message *message);
+
+/* health.c */
+enum health health_next(enum health now, const struct event_craft *craft, const struct config *config);
+
+#endif

@@ -1,0 +1,169 @@
+#include <string.h>
+
+#include "manage/manage_private.h"
+
+enum { VERSION = 1 };
+
+/* ---- our own status ---------------------------------------------------------------------------------------------- */
+
+static void links_fill(const struct manage *m, struct status *s)
+{
+    s->link_count = 0;
+    s->radios_on = 0;
+    for (struct map_node *i = map_first(&m->neighbours); i; i = map_next(&m->neighbours, i)) {
+        const struct neighbour *n = map_value(i);
+        if (!n->link_up)
+            continue;
+        s->radios_on = (uint8_t)MIN(s->radios_on + 1, 255);
+        if (s->link_count < STATUS_LINKS_MAX)
+            s->links[s->link_count++] = (node_id)map_key_u64(i);
+    }
+}
+
+static uint32_t metric32(const struct port *p, enum metric_id id)
+{
+    return (uint32_t)MIN(port_metric(p, id), (uint64_t)UINT32_MAX);
+}
+
+static void status_fill(struct manage *m)
+{
+    const struct port *p = m->port;
+    const struct event_craft *c = &m->craft;
+    struct status *s = &m->status;
+    *s = (struct status){.boot = p->config->boot, .seq = s->seq + 1, .wall = p->now.wall,
+                         .battery_mwh = c->battery_mwh, .battery_capacity_mwh = c->battery_capacity_mwh,
+                         .generation_mw = c->generation_mw, .load_mw = c->load_mw, .core_mk = c->core_mk,
+                         .radiator_mk = c->radiator_mk, .sunlit_permille = (uint16_t)MIN(c->sunlit_permille, 1000),
+                         .health = (uint8_t)m->health, .lanes_millis = p->config->lanes_millis};
+    s->disk_free_bytes = port_metric(p, METRIC_DISK_FREE);
+    s->disk_capacity_bytes = port_metric(p, METRIC_DISK_CAPACITY);
+    s->lanes_busy_millis = metric32(p, METRIC_LANES_BUSY);
+    s->tasks_running = metric32(p, METRIC_TASKS_RUNNING);
+    s->objects_held = metric32(p, METRIC_OBJECTS);
+    s->repairs_queued = metric32(p, METRIC_REPAIRS_QUEUED);
+    links_fill(m, s);
+    struct view_member *row = view_find(p->view, p->config->self);
+    if (row) {
+        row->status_known = true;
+        row->status = *s;
+    }
+}
+
+/* ---- passing on ---------------------------------------------------------------------------------------------------- */
+
+static bool is_newer(uint32_t boot, uint64_t seq, uint32_t than_boot, uint64_t than_seq)
+{
+    return boot > than_boot || (boot == than_boot && seq > than_seq);
+}
+
+/* Index of the first row behind the cursor. */
+static size_t row_after(const struct view *v, node_id cursor)
+{
+    size_t low = 0, high = v->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (v->members[middle].id <= cursor)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Up to four statuses of others that advanced since they were passed on last, in turn. */
+static void others_write(struct manage *m, struct writer *w)
+{
+    const struct view *v = m->port->view;
+    size_t count_at = write_hole(w, 1);
+    uint8_t count = 0;
+    size_t at = row_after(v, m->cursor);
+    for (size_t i = 0; i < v->count && count < HEARTBEAT_OTHERS_MAX; i++) {
+        const struct view_member *row = &v->members[(at + i) % v->count];
+        struct member *member = member_find(m, row->id);
+        if (!member || !row->status_known || row->id == v->self ||
+            !is_newer(row->status.boot, row->status.seq, member->forwarded_boot, member->forwarded_seq))
+            continue;
+        member->forwarded_boot = row->status.boot;
+        member->forwarded_seq = row->status.seq;
+        m->cursor = row->id;
+        write_u32(w, row->id);
+        status_write(w, &row->status);
+        count++;
+    }
+    if (writer_ok(w))
+        w->data[count_at] = count;
+}
+
+void status_beat(struct manage *m)
+{
+    uint8_t body[HEARTBEAT_SIZE_MAX];
+    struct writer w = writer_of(body, sizeof body);
+    status_fill(m);
+    write_u8(&w, VERSION);
+    status_write(&w, &m->status);
+    others_write(m, &w);
+    ASSERT(writer_ok(&w));
+    for (struct map_node *i = map_first(&m->neighbours); i; i = map_next(&m->neighbours, i)) {
+        const struct neighbour *n = map_value(i);
+        if (!n->link_up)
+            continue;
+        err e = port_send(m->port, &(struct message){.to = (node_id)map_key_u64(i), .type = MANAGE_HEARTBEAT,
+                                                     .body = writer_span(&w), .link_only = true, .no_custody = true});
+        (void)e; /* out of memory: a lost heartbeat, which the detector is made for */
+    }
+}
+
+/* ---- receiving -------------------------------------------------------------------------------------------------------- */
+
+/* A node's own word replaces whatever others said of it, so a forged status does not outlive the next contact. */
+static void take_direct(struct manage *m, struct view_member *row, const struct status *s)
+{
+    const struct neighbour *n = map_find_u64(&m->neighbours, row->id);
+    if (n && n->heard && !is_newer(s->boot, s->seq, n->heard_boot, n->heard_seq))
+        return; /* an old message that was late says nothing about now */
+    row->status = *s;
+    row->status_known = true;
+    detector_heard(m, row->id, s);
+}
+
+static void take_elsewhere(struct manage *m, struct view_member *row, const struct status *s)
+{
+    if (row->status_known && !is_newer(s->boot, s->seq, row->status.boot, row->status.seq))
+        return;
+    row->status = *s;
+    row->status_known = true;
+    detector_elsewhere(m, row->id, s);
+}
+
+void status_message(struct manage *m, const struct message *message)
+{
+    struct reader r = reader_of(message->body.data, message->body.size);
+    struct status own, others[HEARTBEAT_OTHERS_MAX];
+    node_id ids[HEARTBEAT_OTHERS_MAX];
+    struct view_member *row = view_find(m->port->view, message->from);
+    if (!row)
+        return; /* its JOIN has not arrived yet */
+    bool sound = read_u8(&r) == VERSION && status_read(&r, &own);
+    uint8_t count = read_u8(&r);
+    sound = sound && count <= HEARTBEAT_OTHERS_MAX;
+    for (uint8_t i = 0; sound && i < count; i++) {
+        ids[i] = read_u32(&r);
+        sound = status_read(&r, &others[i]);
+    }
+    if (!sound || !reader_at_end(&r)) {
+        port_trace(m->port, TRACE_REFUSED, message->from, "malformed heartbeat");
+        return;
+    }
+    take_direct(m, row, &own);
+    for (uint8_t i = 0; i < count; i++) {
+        row = view_find(m->port->view, ids[i]);
+        if (row && ids[i] != m->port->view->self && ids[i] != message->from)
+            take_elsewhere(m, row, &others[i]);
+    }
+}
+
+void manage_message(struct manage *m, const struct message *message)
+{
+    if (m->ready && message->type == MANAGE_HEARTBEAT && message->from != m->port->view->self)
+        status_message(m, message);
+}
