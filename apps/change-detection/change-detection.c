@@ -30,6 +30,7 @@ static struct {
     const char *in, *out, *files[2];
     int file_count;
     double threshold, min_area_km2, min_usable;
+    bool only_alerts;
     long min_pixels;
 } options = {
     .in = "/work/in", .out = "/work/out", .threshold = 0.04, .min_pixels = 12, .min_usable = 0.2};
@@ -494,7 +495,7 @@ static void usage(void)
 {
     fputs("usage: change-detection [--in DIR] [--out DIR] [--threshold REFLECTANCE] [--min-pixels "
           "N] [--min-area KM2]\n"
-          "                        [--min-usable FRACTION] [BEFORE.ppm AFTER.ppm]\n",
+          "                        [--min-usable FRACTION] [--only-alerts] [BEFORE.ppm AFTER.ppm]\n",
           stderr);
     exit(USAGE);
 }
@@ -516,6 +517,10 @@ static void parse(int argc, char **argv)
             if (options.file_count == 2)
                 usage();
             options.files[options.file_count++] = name;
+            continue;
+        }
+        if (strcmp(name, "--only-alerts") == 0) {
+            options.only_alerts = true;
             continue;
         }
         if (++i == argc)
@@ -557,11 +562,13 @@ int main(int argc, char **argv)
     reflectance(&after);
     double usable = mask_make();
     if (usable < options.min_usable)
-        stop(UNUSABLE, "only %.1f %% of the tile can be judged; %.1f %% are needed", usable * 100,
+        stop(options.only_alerts ? NOTHING : UNUSABLE, "only %.1f %% of the tile can be judged; %.1f %% are needed", usable * 100,
              options.min_usable * 100);
     normalise();
     double threshold = change_make();
     regions_find(threshold);
+    if (options.only_alerts && region_count == 0)
+        stop(NOTHING, "nothing to report: no region changed");
     write_json(usable, threshold);
     write_crop();
     printf("%ld changed regions%s; %ld thin clouds passed over\n", regions_found,

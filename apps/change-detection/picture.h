@@ -21,11 +21,12 @@
 enum {
     DONE = 0,
     USAGE = 2,
-    NO_INPUT = 3,
+    NOTHING = 3, /* with --only-alerts: nothing to report */
     MALFORMED = 4,
     MISMATCH = 5,
     UNUSABLE = 6,
-    NO_OUTPUT = 7
+    NO_OUTPUT = 7,
+    NO_INPUT = 8,
 };
 enum { SIDE_MAX = 4096, HEADER_MAX = 8192, TEXT = 96 };
 

@@ -103,6 +103,8 @@ static void document_write(struct text *t, const struct sensor *s, const struct 
     json_object(t, NULL);
     json_string(t, "image", "app:change-detection");
     json_array(t, "command");
+    json_string(t, NULL, "change-detection");
+    json_string(t, NULL, "--only-alerts");
     json_end(t);
     json_end(t);
     json_end(t);
@@ -133,6 +135,9 @@ void sensor_trigger_submit(struct sensor *s, struct scene *c)
                              .expected_ns = TASK_EXPECTED};
     struct span bucket = span_text(s->config->bucket);
     spec.executors[0].image = span_text("app:change-detection");
+    spec.executors[0].arguments[0] = span_text("change-detection");
+    spec.executors[0].arguments[1] = span_text("--only-alerts");
+    spec.executors[0].argument_count = 2;
     spec.inputs[0] = (struct task_file){.bucket = bucket, .key = span_text(c->previous), .path = span_text("/work/in/a.ppm")};
     spec.inputs[1] = (struct task_file){.bucket = bucket, .key = span_text(c->key), .path = span_text("/work/in/b.ppm")};
     spec.outputs[0] = (struct task_file){

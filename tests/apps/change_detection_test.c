@@ -168,11 +168,11 @@ static void says_when_inputs_are_missing(void **state)
 {
     (void)state;
     char directory[128];
-    assert_int_equal(run("a.ppm nothing.ppm"), 3);
+    assert_int_equal(run("a.ppm nothing.ppm"), 8);
     snprintf(directory, sizeof directory, "--in %s/empty", home);
-    assert_int_equal(run(directory), 3);
+    assert_int_equal(run(directory), 8);
     assert_int_equal(mkdir(directory + 5, 0700), 0);
-    assert_int_equal(run(directory), 3);
+    assert_int_equal(run(directory), 8);
     assert_said("holds 0 pictures");
     assert_int_equal(run("--threshold abc a.ppm b.ppm"), 2);
     assert_int_equal(run("a.ppm"), 2);
