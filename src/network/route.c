@@ -1,0 +1,383 @@
+#include "network/route.h"
+
+#include <string.h>
+
+/* ---- the plan ---------------------------------------------------------------------------------------------------- */
+
+static size_t sky_nodes(const void *context)
+{
+    return context ? sky_site_count(context) : 0;
+}
+
+static node_id sky_node(const void *context, size_t index)
+{
+    return sky_site_at(context, index)->node;
+}
+
+static const node_id *sky_node_peers(const void *context, node_id node, size_t *count)
+{
+    return sky_peers(context, node, count);
+}
+
+static const struct contact *sky_node_contacts(const void *context, node_id node, const node_id *peer, size_t *count)
+{
+    const struct sky *sky = context;
+    (void)node;
+    return sky_pair_contacts(sky, sky->peer_pairs[peer - sky->peer_nodes], count);
+}
+
+struct route_sky route_sky_of(const struct sky *sky)
+{
+    return (struct route_sky){sky, sky_nodes, sky_node, sky_node_peers, sky_node_contacts};
+}
+
+/* ---- the index ---------------------------------------------------------------------------------------------------- */
+
+static uint32_t index_of(const struct route *r, node_id node)
+{
+    size_t low = 0, high = r->node_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (r->nodes[middle] < node)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < r->node_count && r->nodes[low] == node ? (uint32_t)low : UINT32_MAX;
+}
+
+bool route_knows(const struct route *r, node_id node)
+{
+    return index_of(r, node) != UINT32_MAX;
+}
+
+err route_init(struct route *r, struct heap *heap, const struct route_sky *sky, node_id self, duration_ns hop_ns,
+               duration_ns acquire_ns)
+{
+    *r = (struct route){.heap = heap, .sky = *sky, .self = self, .hop_ns = hop_ns, .acquire_ns = acquire_ns};
+    map_init(&r->lost, heap, sizeof(tai_ns));
+    size_t n = sky->node_count(sky->context), edges = 0, count;
+    r->node_count = n;
+    r->nodes = heap_alloc(heap, (n + 1) * sizeof *r->nodes);
+    r->edge_first = heap_alloc(heap, (n + 1) * sizeof *r->edge_first);
+    r->closed = heap_alloc(heap, n + 1);
+    r->linked = heap_alloc(heap, n + 1);
+    if (!r->nodes || !r->edge_first || !r->closed || !r->linked)
+        return ERR_NO_MEMORY;
+    for (size_t i = 0; i < n; i++) {
+        r->nodes[i] = sky->node_at(sky->context, i);
+        ASSERT(i == 0 || r->nodes[i - 1] < r->nodes[i]);
+        r->edge_first[i] = (uint32_t)edges;
+        (void)sky->peers(sky->context, r->nodes[i], &count);
+        edges += count;
+    }
+    r->edge_first[n] = (uint32_t)edges;
+    r->edge_target = heap_alloc(heap, (edges + 1) * sizeof *r->edge_target);
+    if (!r->edge_target)
+        return ERR_NO_MEMORY;
+    for (size_t i = 0; i < n; i++) {
+        const node_id *peers = sky->peers(sky->context, r->nodes[i], &count);
+        for (size_t j = 0; j < count; j++) {
+            r->edge_target[r->edge_first[i] + j] = index_of(r, peers[j]);
+            ASSERT(r->edge_target[r->edge_first[i] + j] != UINT32_MAX);
+        }
+    }
+    return ERR_OK;
+}
+
+void route_free(struct route *r)
+{
+    map_clear(&r->lost);
+    for (size_t c = 0; c < ROUTE_CLASSES; c++)
+        heap_free(r->heap, r->trees[c].labels);
+    heap_free(r->heap, r->nodes);
+    heap_free(r->heap, r->edge_first);
+    heap_free(r->heap, r->edge_target);
+    heap_free(r->heap, r->closed);
+    heap_free(r->heap, r->linked);
+    *r = (struct route){0};
+}
+
+/* ---- corrections --------------------------------------------------------------------------------------------------- */
+
+void route_stale(struct route *r)
+{
+    for (size_t c = 0; c < ROUTE_CLASSES; c++)
+        r->trees[c].valid = false;
+}
+
+static void set_flag(struct route *r, bool *flags, node_id node, bool value)
+{
+    uint32_t i = index_of(r, node);
+    if (i == UINT32_MAX || flags[i] == value)
+        return;
+    flags[i] = value;
+    route_stale(r);
+}
+
+void route_set_closed(struct route *r, node_id node, bool closed)
+{
+    set_flag(r, r->closed, node, closed);
+}
+
+void route_set_linked(struct route *r, node_id peer, bool up)
+{
+    set_flag(r, r->linked, peer, up);
+}
+
+static uint64_t edge_key(node_id a, node_id b)
+{
+    return a < b ? (uint64_t)a << 32 | b : (uint64_t)b << 32 | a;
+}
+
+err route_set_lost(struct route *r, node_id a, node_id b, tai_ns until)
+{
+    uint64_t key = edge_key(a, b);
+    tai_ns *known = map_find_u64(&r->lost, key);
+    if ((known ? *known : 0) == until)
+        return ERR_OK;
+    if (until == 0) {
+        map_remove_u64(&r->lost, key);
+    } else {
+        if (!known)
+            known = map_put_u64(&r->lost, key, NULL);
+        if (!known)
+            return ERR_NO_MEMORY;
+        *known = until;
+    }
+    route_stale(r);
+    return ERR_OK;
+}
+
+/* ---- the search ------------------------------------------------------------------------------------------------------ */
+
+static duration_ns transmission_ns(uint64_t bits, uint64_t rate_bps)
+{
+    return rate_bps == 0 ? TIME_NEVER / 4 : (duration_ns)(bits * 1000 / MAX(rate_bps / 1000000, (uint64_t)1));
+}
+
+tai_ns route_cross(const struct contact *contacts, size_t count, tai_ns t, uint64_t bits, const struct contact **used,
+                   tai_ns *departure)
+{
+    size_t low = 0, high = count; /* the first contact that has not ended */
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (contacts[middle].end < t)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    tai_ns best = TIME_NEVER;
+    for (size_t i = low; i < count && contacts[i].start < best; i++) {
+        const struct contact *c = &contacts[i];
+        tai_ns leave = MAX(t, c->start);
+        duration_ns sending = transmission_ns(bits, c->rate_bps);
+        if (sending > c->end - leave) /* a transmission may end with the contact */
+            continue;
+        tai_ns arrival = leave + sending + (duration_ns)c->delay_us_mean * NS_PER_US;
+        if (arrival >= best)
+            continue;
+        best = arrival;
+        if (used)
+            *used = c;
+        *departure = leave;
+    }
+    return best;
+}
+
+struct front { /* a label as it was when its layer ended */
+    struct route_label label;
+    uint32_t node;
+};
+
+struct search {
+    struct route *r;
+    struct route_label *best;
+    struct front *now, *next;
+    uint32_t *place;  /* where a node is in `next`, valid if < next_count and it says so itself */
+    size_t now_count, next_count;
+    uint64_t bits;
+    tai_ns start;
+};
+
+/* A way over this node's own link: it stands, or it should and may come up soon. */
+static tai_ns cross_own(const struct search *s, uint32_t target, const struct contact *contacts, size_t count,
+                        const struct contact **used, tai_ns *departure)
+{
+    static const struct contact unplanned = {.end = TIME_NEVER / 2, .rate_bps = 100000000, .delay_us_mean = 10000};
+    const struct route *r = s->r;
+    const tai_ns *lost = r->lost.count ? map_find_u64(&r->lost, edge_key(r->self, r->nodes[target])) : NULL;
+    if (r->linked[target]) {
+        tai_ns at = route_cross(contacts, count, s->start, s->bits, used, departure);
+        if (at != TIME_NEVER && *departure == s->start)
+            return at;
+        *used = &unplanned;
+        return route_cross(&unplanned, 1, s->start, s->bits, used, departure);
+    }
+    tai_ns from = s->start;
+    if (lost && *lost >= from)
+        from = *lost + 1;
+    tai_ns at = route_cross(contacts, count, from, s->bits, used, departure);
+    if (at == TIME_NEVER || *departure > s->start + r->acquire_ns)
+        return at;
+    return route_cross(contacts, count, MAX(from, s->start + r->acquire_ns), s->bits, used, departure);
+}
+
+static tai_ns cross_other(const struct search *s, uint32_t node, uint32_t target, tai_ns t, const struct contact *contacts,
+                          size_t count, const struct contact **used, tai_ns *departure)
+{
+    const struct route *r = s->r;
+    if (r->lost.count > 0) {
+        const tai_ns *lost = map_find_u64(&r->lost, edge_key(r->nodes[node], r->nodes[target]));
+        if (lost && *lost >= t)
+            t = *lost + 1;
+    }
+    return route_cross(contacts, count, t, s->bits, used, departure);
+}
+
+static bool is_better(const struct route_label *a, const struct route_label *b)
+{
+    if (a->arrival != b->arrival)
+        return a->arrival < b->arrival;
+    if (a->hops != b->hops)
+        return a->hops < b->hops;
+    if (a->end != b->end)
+        return a->end > b->end;
+    return a->first < b->first;
+}
+
+static void relax(struct search *s, const struct front *from, uint32_t target, const struct contact *contacts, size_t count)
+{
+    const struct contact *used = NULL;
+    tai_ns departure = 0;
+    bool own = from->label.hops == 0;
+    tai_ns ready = own ? s->start : from->label.arrival + s->r->hop_ns;
+    tai_ns arrival = own ? cross_own(s, target, contacts, count, &used, &departure)
+                         : cross_other(s, from->node, target, ready, contacts, count, &used, &departure);
+    if (arrival == TIME_NEVER)
+        return;
+    struct route_label label = {.arrival = arrival, .hops = (uint16_t)(from->label.hops + 1), .end = MIN(from->label.end, used->end),
+                                .first = own ? s->r->nodes[target] : from->label.first,
+                                .open = from->label.open && departure == ready, .slack = from->label.slack};
+    if (label.open)
+        label.slack = MIN(label.slack, used->end - departure - transmission_ns(s->bits, used->rate_bps));
+    if (!is_better(&label, &s->best[target]))
+        return;
+    s->best[target] = label;
+    uint32_t at = s->place[target];
+    if (at >= s->next_count || s->next[at].node != target) {
+        at = (uint32_t)s->next_count++;
+        s->place[target] = at;
+        s->next[at].node = target;
+    }
+    s->next[at].label = label;
+}
+
+static void expand(struct search *s, const struct front *from)
+{
+    struct route *r = s->r;
+    size_t count;
+    const node_id *peers = r->sky.peers(r->sky.context, r->nodes[from->node], &count);
+    const uint32_t *targets = r->edge_target + r->edge_first[from->node];
+    for (size_t i = 0; i < count; i++) {
+        /* Nothing arrives before it leaves: most edges end here. */
+        if (s->best[targets[i]].arrival <= from->label.arrival)
+            continue;
+        size_t contact_count;
+        const struct contact *contacts = r->sky.contacts(r->sky.context, r->nodes[from->node], &peers[i], &contact_count);
+        relax(s, from, targets[i], contacts, contact_count);
+    }
+}
+
+static void search_all(struct search *s, uint32_t self)
+{
+    struct route *r = s->r;
+    for (size_t i = 0; i < r->node_count; i++)
+        s->best[i] = (struct route_label){.arrival = TIME_NEVER, .hops = UINT16_MAX};
+    s->best[self] = (struct route_label){.arrival = s->start, .end = TIME_NEVER, .slack = TIME_NEVER, .open = true,
+                                         .first = r->self};
+    s->now[0] = (struct front){s->best[self], self};
+    s->now_count = 1;
+    while (s->now_count > 0 && s->now[0].label.hops < UINT16_MAX - 1) {
+        s->next_count = 0;
+        for (size_t i = 0; i < s->now_count; i++)
+            if (!r->closed[s->now[i].node] || s->now[i].node == self)
+                expand(s, &s->now[i]);
+        struct front *swap = s->now;
+        s->now = s->next;
+        s->next = swap;
+        s->now_count = s->next_count;
+    }
+}
+
+static bool build(struct route *r, enum route_class class, tai_ns now)
+{
+    struct route_tree *tree = &r->trees[class];
+    uint32_t self = index_of(r, r->self);
+    size_t n = r->node_count;
+    if (self == UINT32_MAX)
+        return false;
+    if (!tree->labels)
+        tree->labels = heap_alloc(r->heap, n * sizeof *tree->labels);
+    struct front *a = heap_alloc(r->heap, n * sizeof *a), *b = heap_alloc(r->heap, n * sizeof *b);
+    uint32_t *place = heap_alloc(r->heap, n * sizeof *place);
+    bool ok = tree->labels && a && b && place;
+    if (ok) {
+        struct search s = {.r = r, .best = tree->labels, .now = a, .next = b, .place = place, .start = now,
+                           .bits = 8ull * (class == ROUTE_SMALL ? ROUTE_SMALL_BYTES : ROUTE_BULK_BYTES)};
+        search_all(&s, self);
+        tai_ns slack = TIME_NEVER;
+        for (size_t i = 0; i < n; i++)
+            if (tree->labels[i].open)
+                slack = MIN(slack, tree->labels[i].slack);
+        tree->built_at = now;
+        tree->valid_until = slack >= TIME_NEVER - now ? TIME_NEVER : now + slack;
+        tree->valid = true;
+        r->builds++;
+    }
+    heap_free(r->heap, a);
+    heap_free(r->heap, b);
+    heap_free(r->heap, place);
+    return ok;
+}
+
+bool route_is_fresh(const struct route *r, enum route_class class, tai_ns now)
+{
+    const struct route_tree *tree = &r->trees[class];
+    return tree->valid && now >= tree->built_at && now <= tree->valid_until;
+}
+
+bool route_to(struct route *r, enum route_class class, tai_ns now, node_id node, struct route_way *out)
+{
+    uint32_t i = index_of(r, node);
+    if (i == UINT32_MAX || (!r->trees[class].valid && !build(r, class, now)))
+        return false;
+    const struct route_label *l = &r->trees[class].labels[i];
+    if (l->arrival == TIME_NEVER)
+        return false;
+    /* A way without waiting moves with the time of leaving. */
+    tai_ns later = l->open && now > r->trees[class].built_at ? now - r->trees[class].built_at : 0;
+    *out = (struct route_way){.arrival = l->arrival + later, .first = l->first, .hops = l->hops, .open = l->open};
+    return true;
+}
+
+enum route_class route_class_of(uint64_t size_bytes)
+{
+    return size_bytes <= ROUTE_SMALL_BYTES ? ROUTE_SMALL : ROUTE_BULK;
+}
+
+bool route_check(const struct route *r)
+{
+    for (size_t c = 0; c < ROUTE_CLASSES; c++) {
+        const struct route_tree *tree = &r->trees[c];
+        for (size_t i = 0; tree->valid && i < r->node_count; i++) {
+            const struct route_label *l = &tree->labels[i];
+            if (l->arrival == TIME_NEVER)
+                continue;
+            if (l->arrival < tree->built_at || (l->hops == 0) != (r->nodes[i] == r->self) ||
+                (l->hops > 0 && index_of(r, l->first) == UINT32_MAX))
+                return false;
+        }
+    }
+    return true;
+}
