@@ -8,6 +8,8 @@
 
 /* A lease that nobody reports on is given up after four times what was promised and six hours more. */
 #define LEASE_SLACK (6 * NS_PER_HOUR)
+#define PATIENCE_FIRST NS_PER_S
+#define PATIENCE_MAX (10 * NS_PER_MINUTE)
 
 duration_ns compute_lease_duration(duration_ns expected, tai_ns now, tai_ns promised)
 {
@@ -15,14 +17,25 @@ duration_ns compute_lease_duration(duration_ns expected, tai_ns now, tai_ns prom
     return 4 * until + LEASE_SLACK;
 }
 
+/*
+ * The first two takeovers happen at once. Further ones wait, twice as long each time: nodes that see different members
+ * alive would otherwise take a task from each other for ever, and none would finish it.
+ */
+static mono_ns patience_until(const struct task *t)
+{
+    if (t->lease.epoch <= 2)
+        return t->lease_seen;
+    return t->lease_seen + MIN(PATIENCE_FIRST << MIN(t->lease.epoch - 3, 20u), PATIENCE_MAX);
+}
+
 bool compute_lease_dead(const struct compute *c, const struct task *t)
 {
     const struct attempt *a = compute_attempt_current(t);
     if (a && a->ended)
         return a->state == TASK_SYSTEM_ERROR || a->state == TASK_PREEMPTED;
-    if (!compute_alive(c, t->lease.owner))
-        return true;
     const struct now *now = &c->port->now;
+    if (!compute_alive(c, t->lease.owner))
+        return now->mono >= patience_until(t);
     return t->lease.owner != c->port->config->self &&
            now->mono - t->lease_seen > time_wall_to_mono(now, t->lease.duration);
 }
@@ -221,6 +234,10 @@ void compute_decide(struct compute *c, struct uid id)
         return;
     if (t->lease.epoch != 0 && !compute_lease_dead(c, t)) {
         compute_auction_drop(c, id);
+        if (patience_until(t) > c->port->now.mono && !compute_alive(c, t->lease.owner)) {
+            c->sweep_at = MIN(c->sweep_at, patience_until(t)); /* look again then */
+            port_alarm(c->port, c->sweep_at);
+        }
         return;
     }
     const struct attempt *a = compute_attempt_current(t);

@@ -41,7 +41,7 @@ bool compute_stream_retry(struct compute *c, struct run *r, err status, tai_ns r
     if (err_remedy_of(status) != REMEDY_LATER && status != ERR_CORRUPT && status != ERR_NOT_FOUND)
         return false;
     /* Not found may mean not yet known here: a few quick tries. */
-    if (++r->retries > (status == ERR_NOT_FOUND ? 3u : RETRIES_MAX))
+    if (++r->retries > (status == ERR_NOT_FOUND ? 4u : RETRIES_MAX))
         return false;
     const struct now *now = &c->port->now;
     duration_ns wait = MIN(RETRY_FIRST << MIN(r->retries - 1, 7u), RETRY_MAX);

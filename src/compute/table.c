@@ -105,6 +105,7 @@ static err fold_task(struct task_table *t, const struct fact *f, struct uid *tou
     if (task->body.size)
         return ERR_OK;
     task->body = f->body;
+    task->body_hash = hash64(f->body.data, f->body.size);
     task->priority = spec.priority;
     task->cpu_millis = spec.cpu_millis;
     task->memory_bytes = spec.memory_bytes;
@@ -175,6 +176,7 @@ static err fold_outcome(struct task_table *t, const struct fact *f, struct uid *
     attempt->ended = true;
     attempt->state = (uint8_t)o.state;
     attempt->result = f->body;
+    attempt->result_hash = hash64(f->body.data, f->body.size);
     return ERR_OK;
 }
 
@@ -293,7 +295,7 @@ static void task_digest(const struct task *t, uint64_t *digest)
 {
     const struct lease *l = &t->lease;
     const uint64_t words[] = {hash64(t->id.bytes, sizeof t->id.bytes),
-                              hash64(t->body.data, t->body.size),
+                              t->body_hash,
                               l->epoch,
                               l->author,
                               l->owner,
@@ -315,7 +317,7 @@ static void task_digest(const struct task *t, uint64_t *digest)
                                 a->node,
                                 (uint64_t)a->awarded << 16 | (uint64_t)a->ended << 8 | a->state,
                                 (uint64_t)a->started,
-                                hash64(a->result.data, a->result.size)};
+                                a->result_hash};
         for (size_t j = 0; j < COUNT_OF(row); j++)
             *digest = hash_mix(*digest, row[j]);
     }

@@ -31,11 +31,13 @@ struct attempt { /* one node's try under one epoch */
     uint8_t state;         /* enum task_state */
     tai_ns started;
     struct span result;    /* body of its TASK_RESULT */
+    uint64_t result_hash;
 };
 
 struct task {
     struct uid id;
     struct span body; /* of the TASK fact; empty until it came */
+    uint64_t body_hash;
     struct lease lease;
     struct attempt *attempts; /* ascending (epoch, node) */
     uint8_t attempt_count;

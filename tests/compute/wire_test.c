@@ -85,13 +85,14 @@ static err path_check(const char *path)
     return compute_spec_check(&s, reason);
 }
 
+#define W "/work"
+
 static void paths_must_lie_below_work(void **state)
 {
     (void)state;
-    assert_int_equal(path_check("/work/a/b.c"), ERR_OK);
-    static const char *const bad[] = {"",          "/work",        "/work/",        "work/a",       "/work/../a",  "/work/a/..",
-                                      "/work//a",  "/work/a/",     "/workshop/a",   "/work/./a",    "/etc/passwd", "/work/a\nb",
-                                      "/work/.noct", "/work/.noct/x", "/work/\xff\xfe"};
+    assert_int_equal(path_check(W "/a/b.c"), ERR_OK);
+    static const char *const bad[] = {"",      W,        W "/",         "work/a",    W "/../a",     W "/a/..",   W "//a",       W "/a/",
+                                      W "shop/a", W "/./a", "/etc/passwd", W "/a\nb", W "/.noct", W "/.noct/x", W "/\xff\xfe"};
     for (size_t i = 0; i < COUNT_OF(bad); i++)
         assert_int_equal(path_check(bad[i]), ERR_INVALID);
 }

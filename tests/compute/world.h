@@ -17,7 +17,7 @@
 #include "crypto/digest.h"
 #include "core/node_core.h"
 
-enum { NODES_MAX = 6, FACTS_MAX = 4096, MAIL_MAX = 512, SHELF_MAX = 32, LANES_MAX = 64, HEAP_BYTES = 8 << 20, TRACES_MAX = 2000 };
+enum { NODES_MAX = 6, FACTS_MAX = 16384, MAIL_MAX = 512, SHELF_MAX = 32, LANES_MAX = 512, HEAP_BYTES = 8 << 20, TRACES_MAX = 2000 };
 
 struct shelf_object {
     char bucket[64], key[256];
