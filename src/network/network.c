@@ -126,7 +126,7 @@ static void set_alarm(struct network *n)
 {
     const struct now *now = &n->port->now;
     mono_ns at = n->tick_at;
-    if (n->ready && n->next_edge != TIME_NEVER) {
+    if (n->ready && n->port->sky && n->next_edge != TIME_NEVER) {
         duration_ns until = n->next_edge > now->wall ? time_wall_to_mono(now, n->next_edge - now->wall) : 0;
         if (until < at - now->mono)
             at = now->mono + until;

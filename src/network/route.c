@@ -259,8 +259,11 @@ static void relax(struct search *s, const struct front *from, uint32_t target, c
     struct route_label label = {.arrival = arrival, .hops = (uint16_t)(from->label.hops + 1), .end = MIN(from->label.end, used->end),
                                 .first = own ? s->r->nodes[target] : from->label.first,
                                 .open = from->label.open && departure == ready, .slack = from->label.slack};
+    /* Leaving later changes nothing while this contact still takes it or, at the first wait, until the waiting is over. */
     if (label.open)
         label.slack = MIN(label.slack, used->end - departure - transmission_ns(s->bits, used->rate_bps));
+    else if (from->label.open)
+        label.slack = MIN(label.slack, departure - ready);
     if (!is_better(&label, &s->best[target]))
         return;
     s->best[target] = label;
@@ -328,7 +331,7 @@ static bool build(struct route *r, enum route_class class, tai_ns now)
         search_all(&s, self);
         tai_ns slack = TIME_NEVER;
         for (size_t i = 0; i < n; i++)
-            if (tree->labels[i].open)
+            if (tree->labels[i].arrival != TIME_NEVER)
                 slack = MIN(slack, tree->labels[i].slack);
         tree->built_at = now;
         tree->valid_until = slack >= TIME_NEVER - now ? TIME_NEVER : now + slack;

@@ -37,7 +37,7 @@ enum { ROUTE_SMALL_BYTES = 64 * 1024, ROUTE_BULK_BYTES = 1024 * 1024 };
 
 struct route_label {
     tai_ns arrival;   /* TIME_NEVER: no way within the plan */
-    tai_ns slack;     /* the way stays as it is while leaving up to this much later */
+    tai_ns slack;     /* the way stays as it is (one without waiting: shifted) while leaving up to this much later */
     tai_ns end;       /* termination: the first contact on the way to close */
     uint32_t first;   /* node id of the first hop */
     uint16_t hops;

@@ -14,7 +14,7 @@
 #include "hand_plan.h"
 #include "network/plane.h"
 
-enum { RIG_NODES = 6, RIG_HEAP = 24 * 1024 * 1024, RIG_DISK = 16 * 1024 * 1024, RIG_LOG = 4096 };
+enum { RIG_NODES = 6, RIG_HEAP = 12 * 1024 * 1024, RIG_DISK = 6 * 1024 * 1024, RIG_LOG = 4096 };
 
 struct rig_flight { /* a bundle or an answer on its way */
     node_id from, to;
@@ -131,9 +131,11 @@ static inline void rig_take_disk(struct rig *r, struct rig_node *node, const str
             memcpy(node->disk_now + d->offset, w->data, d->size);
         node->disk_used = MAX(node->disk_used, d->offset + d->size);
     } else if (d->kind == DISK_SYNC && !fail) {
-        memcpy(node->disk, node->disk_now, RIG_DISK);
-        while (node->write_count > 0)
-            free(node->writes[--node->write_count].data);
+        while (node->write_count > 0) {
+            struct rig_write *w = &node->writes[--node->write_count];
+            memcpy(node->disk + w->offset, node->disk_now + w->offset, w->size);
+            free(w->data);
+        }
     }
     if (fail)
         op->done.status = ERR_IO;
