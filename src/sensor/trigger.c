@@ -136,6 +136,9 @@ void sensor_trigger_submit(struct sensor *s, struct scene *c)
     struct span bucket = span_text(s->config->bucket);
     spec.executors[0].image = span_text("app:change-detection");
     spec.executors[0].arguments[0] = span_text("change-detection");
+    spec.executors[0].arguments[1] = span_text("--only-alerts"); /* exit code 3 and no product when nothing changed */
+    spec.executors[0].argument_count = 2;
+    spec.executors[0].arguments[0] = span_text("change-detection");
     spec.executors[0].arguments[1] = span_text("--only-alerts");
     spec.executors[0].argument_count = 2;
     spec.inputs[0] = (struct task_file){.bucket = bucket, .key = span_text(c->previous), .path = span_text("/work/in/a.ppm")};

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "core/node_core.h"
 #include "crypto/digest.h"
 #include "orbit/sun.h"
@@ -152,6 +153,8 @@ static void take_text(char out[160], struct span s)
 static void task(struct rig *r, const struct task_request *q)
 {
     r->task_count++;
+    assert_true(span_equal_text(q->spec->executors[0].arguments[1], "--only-alerts"));
+    assert_true(q->spec->document.size > 100 && utf8_valid(q->spec->document));
     take_text(r->task_inputs[0], q->spec->inputs[0].key);
     take_text(r->task_inputs[1], q->spec->inputs[1].key);
     take_text(r->task_output, q->spec->outputs[0].key);
