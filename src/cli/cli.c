@@ -1,0 +1,99 @@
+#include "cli/cli.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+int cli_fail(const char *format, ...)
+{
+    va_list arguments;
+    fputs("noct: ", stderr);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+    return CLI_FAILED;
+}
+
+int cli_usage(const char *help, const char *format, ...)
+{
+    va_list arguments;
+    fputs("noct: ", stderr);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fprintf(stderr, "\n\n%s", help);
+    return CLI_USAGE;
+}
+
+static const struct cli_option *find(const struct cli_option *options, size_t count, const char *name, size_t size)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strlen(options[i].name) == size && memcmp(options[i].name, name, size) == 0)
+            return &options[i];
+    return NULL;
+}
+
+/* One "--name", "--name=value" or "--name value"; 0 when it is none of them, else how many arguments it took. */
+static int take_option(int left, char **argv, const struct cli_option *options, size_t count)
+{
+    const char *name = argv[0] + 2, *equals = strchr(name, '=');
+    const struct cli_option *o = find(options, count, name, equals ? (size_t)(equals - name) : strlen(name));
+    if (!o || (o->flag && equals) || (o->value && !equals && left < 2))
+        return 0;
+    if (o->flag) {
+        *o->flag = true;
+        return 1;
+    }
+    *o->value = equals ? equals + 1 : argv[1];
+    return equals ? 1 : 2;
+}
+
+bool cli_parse(int argc, char **argv, const char *help, const struct cli_option *options, size_t option_count,
+               struct cli_arguments *out, int *code)
+{
+    *out = (struct cli_arguments){0};
+    for (int i = 1; i < argc;) {
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            fputs(help, stdout);
+            *code = CLI_OK;
+            return false;
+        }
+        if (strcmp(argv[i], "--") == 0) {
+            out->rest = (const char *const *)(argv + i + 1);
+            break;
+        }
+        if (strncmp(argv[i], "--", 2) == 0) {
+            int taken = take_option(argc - i, argv + i, options, option_count);
+            if (taken == 0) {
+                *code = cli_usage(help, "\"%s\" is no option here, or lacks its value", argv[i]);
+                return false;
+            }
+            i += taken;
+            continue;
+        }
+        if (out->count == CLI_ARGUMENTS_MAX) {
+            *code = cli_usage(help, "too many arguments");
+            return false;
+        }
+        out->items[out->count++] = argv[i++];
+    }
+    return true;
+}
+
+bool cli_parse_number(const char *text, uint64_t least, uint64_t most, uint64_t *out)
+{
+    return parse_u64(span_text(text), most, out) == ERR_OK && *out >= least;
+}
+
+void cli_bytes_text(uint64_t bytes, char out[32])
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+    double value = (double)bytes;
+    size_t unit = 0;
+    while (value >= 1024 && unit + 1 < COUNT_OF(units)) {
+        value /= 1024;
+        unit++;
+    }
+    snprintf(out, 32, unit ? "%.1f %s" : "%.0f %s", value, units[unit]);
+}

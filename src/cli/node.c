@@ -1,0 +1,24 @@
+#include "cli/cli.h"
+#include "host/node_process.h"
+
+static const char help[] =
+    "usage: noct node --state DIR --name NAME [--no-emulation] [--follow-parent]\n"
+    "\n"
+    "Runs one node of a region whose state directory exists. `noct up` starts one for each; running one by hand is\n"
+    "for looking closely. Status lines go to standard output, commands come by standard input: docs/protocol/control.md.\n";
+
+int command_node(int argc, char **argv)
+{
+    struct node_process_options node = {.state_directory = CLI_STATE_DEFAULT};
+    const struct cli_option options[] = {{"state", &node.state_directory, NULL},
+                                         {"name", &node.name, NULL},
+                                         {"no-emulation", NULL, &node.no_emulation},
+                                         {"follow-parent", NULL, &node.follow_parent}};
+    struct cli_arguments arguments;
+    int code;
+    if (!cli_parse(argc, argv, help, options, COUNT_OF(options), &arguments, &code))
+        return code;
+    if (!node.name || arguments.count != 0)
+        return cli_usage(help, "give --name NAME");
+    return node_process_main(&node);
+}
