@@ -7,6 +7,7 @@ enum {
     ACQUISITION = 1500,  /* a link that should stand by now */
     SLACK = 10,          /* on top of the missed heartbeats */
     OWN_FAULT = 205,
+    OWN_FAULT_MOST = 3000, /* then others' word decides, as for any suspicion */
     LINK_FAULT = 3000,   /* a status from elsewhere excuses silence for so long */
     SECOND_PUBLISHER = 20,
     LIVES_ON_BEATS = 3,  /* so many beats younger than what we heard: no echo of its last words */
@@ -17,10 +18,10 @@ static duration_ns beats(const struct manage *m, int64_t hundredths)
     return m->port->config->heartbeat_ns / 100 * hundredths;
 }
 
-static duration_ns patience(const struct manage *m, bool alone)
+static duration_ns patience(const struct manage *m, bool twice)
 {
     int64_t missed = m->port->config->heartbeats_missed > 0 ? m->port->config->heartbeats_missed : 3;
-    return beats(m, missed * (alone ? 200 : 100) + SLACK);
+    return beats(m, missed * (twice ? 200 : 100) + SLACK);
 }
 
 struct neighbour *neighbour_get(struct manage *m, node_id id)
@@ -229,7 +230,8 @@ static void convict_when_due(struct manage *m, node_id id, struct neighbour *n)
         else
             port_alarm(m->port, due);
     } else if (count == 1 && n->scheduled_at != TIME_NEVER && we_are_alone(m, id)) {
-        mono_ns due = silent_since(m, n) + patience(m, true);
+        /* A link that broke is a second sign; on one that stands, heartbeats alone may have been lost. */
+        mono_ns due = silent_since(m, n) + patience(m, n->link_up);
         if (now >= due)
             convict(m, id, member, cited, count);
         else
@@ -252,10 +254,10 @@ static void watch(struct manage *m, node_id id, struct neighbour *n)
     if (!member || !view_alive(m->port->view, id))
         return;
     if (n->scheduled_at != TIME_NEVER && !we_suspect(m, id, member)) {
-        mono_ns due = silent_since(m, n) + patience(m, false);
-        if (m->port->now.mono < due)
+        mono_ns now = m->port->now.mono, since = silent_since(m, n), due = since + patience(m, false);
+        if (now < due)
             port_alarm(m->port, due);
-        else if (!own_fault(m))
+        else if (!own_fault(m) || now - since >= beats(m, OWN_FAULT_MOST))
             suspect_publish(m, id, member, false);
     }
     convict_when_due(m, id, n);

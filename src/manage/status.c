@@ -2,7 +2,7 @@
 
 #include "manage/manage_private.h"
 
-enum { VERSION = 1 };
+enum { VERSION = 1, ROWS_PER_BEAT = 64 };
 
 /* ---- our own status ---------------------------------------------------------------------------------------------- */
 
@@ -70,22 +70,22 @@ static size_t row_after(const struct view *v, node_id cursor)
     return low;
 }
 
-/* Up to four statuses of others that advanced since they were passed on last, in turn. */
+/* Up to four statuses of others that advanced since they were passed on last, in turn; few rows are looked at per beat. */
 static void others_write(struct manage *m, struct writer *w)
 {
     const struct view *v = m->port->view;
     size_t count_at = write_hole(w, 1);
     uint8_t count = 0;
     size_t at = row_after(v, m->cursor);
-    for (size_t i = 0; i < v->count && count < HEARTBEAT_OTHERS_MAX; i++) {
+    for (size_t i = 0; i < MIN(v->count, (size_t)ROWS_PER_BEAT) && count < HEARTBEAT_OTHERS_MAX; i++) {
         const struct view_member *row = &v->members[(at + i) % v->count];
         struct member *member = member_find(m, row->id);
+        m->cursor = row->id;
         if (!member || !row->status_known || row->id == v->self ||
             !is_newer(row->status.boot, row->status.seq, member->forwarded_boot, member->forwarded_seq))
             continue;
         member->forwarded_boot = row->status.boot;
         member->forwarded_seq = row->status.seq;
-        m->cursor = row->id;
         write_u32(w, row->id);
         status_write(w, &row->status);
         count++;

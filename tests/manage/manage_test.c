@@ -164,22 +164,66 @@ static void a_partition_is_settled_on_heal(void **state)
     world_free(w);
 }
 
-static void the_only_observer_convicts_after_twice_the_patience(void **state)
+/* Node 1 alone sees node 2; node 3 only sees node 1. */
+static struct world *world_with_one_observer(void)
 {
-    (void)state;
     struct world *w = world_new(3, 9);
     window(1, 2, 0, TIME_NEVER);
     window(1, 3, 0, TIME_NEVER);
     link_set(w, 1, 2, true);
     link_set(w, 1, 3, true);
     run(w, 10 * NS_PER_S);
+    return w;
+}
+
+static void the_only_observer_convicts_when_the_link_broke_too(void **state)
+{
+    (void)state;
+    struct world *w = world_with_one_observer();
     mono_ns killed_at = w->now.mono;
     kill_node(w, 2);
+    run(w, 4 * NS_PER_S);
+    assert_int_equal(seen(w, 3, 2), MEMBER_CONVICTED);
+    assert_in_range(w->stations[3].convicted_at[2] - killed_at, 2 * NS_PER_S, 3 * NS_PER_S + 500 * NS_PER_MS);
+    world_free(w);
+}
+
+static void the_only_observer_of_a_node_that_hangs_takes_twice_the_patience(void **state)
+{
+    (void)state;
+    struct world *w = world_with_one_observer();
+    mono_ns hung_at = w->now.mono;
+    w->stations[2].running = false; /* its link still stands */
     run(w, 4 * NS_PER_S);
     assert_int_equal(seen(w, 3, 2), MEMBER_SUSPECT);
     run(w, 4 * NS_PER_S);
     assert_int_equal(seen(w, 3, 2), MEMBER_CONVICTED);
-    assert_in_range(w->stations[1].convicted_at[2] - killed_at, 5 * NS_PER_S, 6 * NS_PER_S + 200 * NS_PER_MS);
+    assert_in_range(w->stations[1].convicted_at[2] - hung_at, 5 * NS_PER_S, 6 * NS_PER_S + 200 * NS_PER_MS);
+    world_free(w);
+}
+
+static void two_neighbours_that_die_at_once_are_not_doubted_for_ever(void **state)
+{
+    (void)state;
+    struct world *w = world_new(4, 9); /* a string: 1-2-3-4 */
+    for (node_id a = 1; a < 4; a++) {
+        window(a, a + 1, 0, TIME_NEVER);
+        link_set(w, a, a + 1, true);
+    }
+    run(w, 10 * NS_PER_S);
+    kill_node(w, 1);
+    kill_node(w, 3);
+    run(w, 10 * NS_PER_S);
+    assert_int_equal(seen(w, 2, 1), MEMBER_ALIVE); /* it may be our own fault */
+    run(w, 25 * NS_PER_S);
+    assert_int_equal(seen(w, 2, 1), MEMBER_CONVICTED); /* nobody else could see it */
+    assert_int_equal(seen(w, 2, 3), MEMBER_SUSPECT);   /* node 4 could */
+    assert_int_equal(seen(w, 4, 3), MEMBER_SUSPECT);
+    window(2, 4, 0, TIME_NEVER);
+    link_set(w, 2, 4, true);
+    run(w, 6 * NS_PER_S);
+    assert_int_equal(seen(w, 2, 3), MEMBER_CONVICTED);
+    assert_int_equal(seen(w, 4, 1), MEMBER_CONVICTED);
     world_free(w);
 }
 
@@ -378,7 +422,9 @@ int main(void)
         cmocka_unit_test(a_node_that_died_out_of_sight_is_found_at_the_next_contact),
         cmocka_unit_test(a_cut_link_convicts_nobody_that_others_hear),
         cmocka_unit_test(a_partition_is_settled_on_heal),
-        cmocka_unit_test(the_only_observer_convicts_after_twice_the_patience),
+        cmocka_unit_test(the_only_observer_convicts_when_the_link_broke_too),
+        cmocka_unit_test(the_only_observer_of_a_node_that_hangs_takes_twice_the_patience),
+        cmocka_unit_test(two_neighbours_that_die_at_once_are_not_doubted_for_ever),
         cmocka_unit_test(lost_heartbeats_convict_nobody_for_hours),
         cmocka_unit_test(a_fast_wall_clock_changes_nothing_for_standing_contacts),
         cmocka_unit_test(status_reaches_nodes_that_are_no_neighbours),
