@@ -66,11 +66,25 @@ static int on_field(llhttp_t *p, const char *at, size_t size)
     return status;
 }
 
+/* RFC 9110 §5.6.2; llhttp lets blanks through. */
+static bool is_token(struct span s)
+{
+    static const char others[] = "!#$%&'*+-.^_`|~";
+    for (size_t i = 0; i < s.size; i++) {
+        uint8_t b = s.data[i];
+        if (!(b >= 'a' && b <= 'z') && !(b >= '0' && b <= '9') && (b == 0 || !strchr(others, b)))
+            return false;
+    }
+    return s.size > 0;
+}
+
 static int on_field_complete(llhttp_t *p)
 {
     struct request *q = &of(p)->request;
     struct header *h = &q->headers[q->header_count - 1];
     h->name_size = (uint32_t)q->head.size - h->name_at;
+    if (!is_token(request_header_name(q, q->header_count - 1)))
+        return refuse_head(of(p), 400);
     h->value_at = (uint32_t)q->head.size;
     of(p)->in_name = false;
     return HPE_OK;

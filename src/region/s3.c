@@ -118,7 +118,7 @@ void s3_route(struct request *q)
     enum s3_error e = payload_prepare(q, &detail);
     if (e == S3_OK && !op)
         e = S3_METHOD_NOT_ALLOWED;
-    if (e == S3_OK && q->bucket.size && !s3_bucket_name_ok(q->bucket))
+    if (e == S3_OK && q->bucket.size && !s3_bucket_name_ok(q->bucket, q->op == OP_CREATE_BUCKET))
         e = q->op == OP_CREATE_BUCKET ? S3_INVALID_BUCKET_NAME : S3_NO_SUCH_BUCKET;
     if (e == S3_OK && q->key.size > OBJECT_KEY_MAX)
         e = S3_KEY_TOO_LONG;

@@ -23,7 +23,7 @@ void s3_xml_etag(struct request *q, const char *etag);
 void s3_xml_owner(struct request *q, const char *element);
 void s3_header_etag(struct request *q, const char *etag);
 bool s3_reply_ok(struct request *q, const struct object_reply *reply); /* answers with the error otherwise */
-bool s3_bucket_name_ok(struct span name);
+bool s3_bucket_name_ok(struct span name, bool creating); /* customers may not create names of 1 or 2 characters */
 /* Reads x-noct-copies, x-noct-place, x-noct-best-effort; *given tells whether any was there. */
 enum s3_error s3_policy(struct request *q, struct policy *out, bool *given, const char **detail);
 enum s3_error s3_unsupported_headers(struct request *q, const char **detail);

@@ -75,10 +75,10 @@ static bool reserved(struct span name)
     return false;
 }
 
-bool s3_bucket_name_ok(struct span name)
+bool s3_bucket_name_ok(struct span name, bool creating)
 {
     bool only_digits = true;
-    if (name.size < 3 || name.size > BUCKET_NAME_MAX || reserved(name))
+    if (name.size < (creating ? 3 : 1) || name.size > BUCKET_NAME_MAX || reserved(name))
         return false;
     for (size_t i = 0; i < name.size; i++) {
         uint8_t c = name.data[i];
@@ -108,7 +108,7 @@ enum s3_error s3_copy_source(struct request *q, struct span *bucket, struct span
     *key = rest;
     if (version.data && !span_equal_text(version, "versionId=null"))
         return S3_NO_SUCH_VERSION;
-    if (!s3_bucket_name_ok(*bucket) || key->size == 0 || key->size > OBJECT_KEY_MAX || !utf8_valid(*key) ||
+    if (!s3_bucket_name_ok(*bucket, false) || key->size == 0 || key->size > OBJECT_KEY_MAX || !utf8_valid(*key) ||
         memchr(key->data, 0, key->size))
         return S3_INVALID_ARGUMENT;
     return S3_OK;

@@ -51,7 +51,7 @@ static bool url_split(struct span url, struct span *bucket, struct span *key)
     struct span rest = span_from(url, 5);
     span_cut(&rest, '/', bucket);
     *key = rest;
-    return bucket->size >= 3 && bucket->size <= 63 && key->size > 0 && key->size <= 1024;
+    return bucket->size > 0 && bucket->size <= 63 && key->size > 0 && key->size <= 1024;
 }
 
 static bool path_ok(struct span path)
