@@ -11,6 +11,7 @@
 #define BID_REACH_MONO (1 * NS_PER_S)  /* ... unless nearer than this on the machine's clock */
 #define BACKOFF_FIRST (500 * NS_PER_MS)
 #define BACKOFF_MAX (30 * NS_PER_S)
+#define BACKOFF_MAX_WALL (60 * NS_PER_S) /* or this, when the wall clock runs fast: passes are short then */
 
 static struct auction *find(const struct compute *c, struct uid id)
 {
@@ -33,7 +34,8 @@ static void phase_set(struct compute *c, struct auction *a, enum auction_phase p
 
 static void wait_and_retry(struct compute *c, struct auction *a)
 {
-    a->backoff = a->backoff ? MIN(a->backoff * 2, BACKOFF_MAX) : BACKOFF_FIRST;
+    duration_ns most = MIN(MAX(time_wall_to_mono(&c->port->now, BACKOFF_MAX_WALL), BACKOFF_FIRST), BACKOFF_MAX);
+    a->backoff = a->backoff ? MIN(a->backoff * 2, most) : BACKOFF_FIRST;
     phase_set(c, a, AUCTION_WAIT, a->backoff);
 }
 

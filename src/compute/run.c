@@ -205,9 +205,9 @@ static void outcome_of(const struct compute *c, const struct run *r, struct outc
                           .output = slice_span(r->output),
                           .error_output = slice_span(r->error_output),
                           .reason = span_text(r->reason)};
-    for (uint8_t i = 0; i < TASK_FILES_MAX; i++)
+    for (size_t i = 0; i < TASK_FILES_MAX; i++)
         if (r->output_saved[i]) {
-            o->outputs[o->output_count].index = i;
+            o->outputs[o->output_count].index = (uint8_t)i;
             o->outputs[o->output_count++].size = r->output_size[i];
         }
 }

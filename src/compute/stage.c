@@ -7,6 +7,7 @@
 
 #define RETRY_FIRST (250 * NS_PER_MS)
 #define RETRY_MAX (30 * NS_PER_S)
+#define RETRY_MAX_WALL (10 * NS_PER_MINUTE) /* or this, if longer: gaps between contacts last an orbit */
 
 uint64_t compute_stream_tag(struct compute *c, struct run *r)
 {
@@ -44,7 +45,8 @@ bool compute_stream_retry(struct compute *c, struct run *r, err status, tai_ns r
     if (++r->retries > (status == ERR_NOT_FOUND ? 4u : RETRIES_MAX))
         return false;
     const struct now *now = &c->port->now;
-    duration_ns wait = MIN(RETRY_FIRST << MIN(r->retries - 1, 7u), RETRY_MAX);
+    duration_ns most = MAX(time_wall_to_mono(now, RETRY_MAX_WALL), RETRY_MAX);
+    duration_ns wait = MIN(RETRY_FIRST << MIN(r->retries - 1, 12u), most);
     if (retry_at > now->wall && retry_at - now->wall < NS_PER_DAY)
         wait = MAX(wait, time_wall_to_mono(now, retry_at - now->wall));
     r->wake_at = now->mono + wait;

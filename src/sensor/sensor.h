@@ -19,7 +19,7 @@
 #include "core/port.h"
 #include "core/task_api.h"
 
-enum { SENSOR_SCENES_MAX = 8, SENSOR_BYTES_MAX = 4 << 20 };
+enum { SENSOR_SCENES_MAX = 8, SENSOR_BYTES_MAX = 32 << 20 };
 
 struct sensor;
 

@@ -10,7 +10,9 @@
 
 #define LOOK_BACK (60 * NS_PER_DAY)
 #define TASK_EXPECTED (20 * NS_PER_S)
-#define TASK_MEMORY (512ull << 20)
+/* The program needs about 70 bytes per pixel (its README). */
+#define TASK_MEMORY_BASE (64ull << 20)
+#define TASK_MEMORY_PIXEL 100ull
 enum { LIST_PAGE = 200, DOCUMENT_MAX = 4096 };
 
 static void list_from(struct sensor *s, struct scene *c, struct span after)
@@ -77,6 +79,11 @@ static struct span stamp_of(const char *key)
     return span_of(start, strcspn(start, "-."));
 }
 
+static uint64_t task_memory(const struct sensor *s)
+{
+    return TASK_MEMORY_BASE + TASK_MEMORY_PIXEL * s->config->pixels * s->config->pixels;
+}
+
 static void document_file(struct text *t, const char *bucket, const char *key, const char *path)
 {
     char url[300];
@@ -110,7 +117,7 @@ static void document_write(struct text *t, const struct sensor *s, const struct 
     json_end(t);
     json_object(t, "resources");
     json_int(t, "cpu_cores", 1);
-    json_double(t, "ram_gb", 0.5);
+    json_double(t, "ram_gb", (double)(task_memory(s) >> 20) / 1024);
     json_end(t);
     json_end(t);
 }
@@ -130,7 +137,7 @@ void sensor_trigger_submit(struct sensor *s, struct scene *c)
                              .input_count = 2,
                              .output_count = 1,
                              .cpu_millis = 1000,
-                             .memory_bytes = TASK_MEMORY,
+                             .memory_bytes = task_memory(s),
                              .priority = 5,
                              .expected_ns = TASK_EXPECTED};
     struct span bucket = span_text(s->config->bucket);
