@@ -8,7 +8,7 @@
 enum { TICK_MS = 100, BACKLOG = 64, SESSIONS_MAX = 256, RETRY_FIRST_MS = 50, RETRY_MOST_MS = 2000, PARK_MS = 5000 };
 
 struct link {
-    struct links *owner;
+    struct link_set *owner;
     node_id peer;
     bool pointed, up;
     struct link_session *session;
@@ -18,8 +18,8 @@ struct link {
     uint64_t bytes_out, bytes_in; /* of sessions that ended */
 };
 
-struct links {
-    struct links_config config;
+struct link_set {
+    struct link_set_config config;
     struct wire_identity identity;
     uv_tcp_t listener;
     uv_timer_t timer;
@@ -28,7 +28,7 @@ struct links {
     bool closing;
 };
 
-static struct link *find(const struct links *l, node_id peer)
+static struct link *find(const struct link_set *l, node_id peer)
 {
     for (size_t i = 0; i < l->count; i++)
         if (l->items[i].peer == peer)
@@ -45,13 +45,13 @@ static mono_ns mono(void)
 
 static const struct contact *contact_of(const struct link *k, tai_ns wall)
 {
-    const struct links *l = k->owner;
+    const struct link_set *l = k->owner;
     return wall < k->cut_until ? NULL : sky_contact_at(l->config.sky, l->config.self, k->peer, wall);
 }
 
 static void shape(struct link *k, const struct now *now)
 {
-    const struct links_config *c = &k->owner->config;
+    const struct link_set_config *c = &k->owner->config;
     if (!c->emulate || !k->session)
         return;
     duration_ns light = sky_light_time(c->sky, c->self, k->peer, now->wall);
@@ -66,12 +66,12 @@ static void say_link(struct link *k, bool up)
     if (k->up == up)
         return;
     k->up = up;
-    const struct links_config *c = &k->owner->config;
+    const struct link_set_config *c = &k->owner->config;
     struct event e = {.kind = EVENT_LINK, .link = {k->peer, up, sky_rate_bps(c->sky, c->self, k->peer)}};
     c->event(c->context, &e);
 }
 
-static struct link *link_of(struct links *l, const struct link_session *s)
+static struct link *link_of(struct link_set *l, const struct link_session *s)
 {
     for (size_t i = 0; i < l->count; i++)
         if (l->items[i].session == s)
@@ -94,7 +94,7 @@ static void let_go(struct link *k)
 
 static void on_identified(void *context, struct link_session *s, node_id peer)
 {
-    struct links *l = context;
+    struct link_set *l = context;
     struct now now = clock_now(l->config.clock);
     struct link *k = find(l, peer);
     bool ours = k && k->session == s; /* we dialled it */
@@ -124,7 +124,7 @@ static void on_established(void *context, struct link_session *s)
 
 static void on_frame(void *context, struct link_session *s, uint64_t receipt, struct slice data)
 {
-    struct links *l = context;
+    struct link_set *l = context;
     struct link *k = link_of(l, s);
     if (!k) {
         slice_drop(&data);
@@ -134,7 +134,7 @@ static void on_frame(void *context, struct link_session *s, uint64_t receipt, st
     l->config.event(l->config.context, &e);
 }
 
-static void say_sent(struct links *l, node_id peer, uint64_t transfer, err status)
+static void say_sent(struct link_set *l, node_id peer, uint64_t transfer, err status)
 {
     struct event e = {.kind = EVENT_SENT, .sent = {peer, transfer, status}};
     l->config.event(l->config.context, &e);
@@ -142,13 +142,13 @@ static void say_sent(struct links *l, node_id peer, uint64_t transfer, err statu
 
 static void on_sent(void *context, struct link_session *s, uint64_t transfer, err status)
 {
-    struct links *l = context;
+    struct link_set *l = context;
     say_sent(l, link_session_peer(s), transfer, status);
 }
 
 static void on_gone(void *context, struct link_session *s, err why)
 {
-    struct links *l = context;
+    struct link_set *l = context;
     struct link *k = link_of(l, s);
     l->sessions--;
     if (!k)
@@ -163,14 +163,14 @@ static void on_gone(void *context, struct link_session *s, err why)
     say_link(k, false);
 }
 
-static struct link_session_handlers handlers_of(struct links *l)
+static struct link_session_handlers handlers_of(struct link_set *l)
 {
     return (struct link_session_handlers){l, on_identified, on_established, on_frame, on_sent, on_gone};
 }
 
 static void dial(struct link *k)
 {
-    struct links *l = k->owner;
+    struct link_set *l = k->owner;
     uint16_t port = l->config.port_of(l->config.context, k->peer);
     if (port == 0 || l->sessions >= SESSIONS_MAX)
         return;
@@ -181,7 +181,7 @@ static void dial(struct link *k)
 
 static void on_connection(uv_stream_t *listener, int status)
 {
-    struct links *l = listener->data;
+    struct link_set *l = listener->data;
     struct link_session_handlers handlers = handlers_of(l);
     if (status < 0 || l->closing)
         return;
@@ -209,14 +209,14 @@ static void look(struct link *k, const struct now *now, tai_ns *edge)
         dial(k);
 }
 
-static void tick(struct links *l);
+static void tick(struct link_set *l);
 
 static void on_timer(uv_timer_t *timer)
 {
     tick(timer->data);
 }
 
-static void tick(struct links *l)
+static void tick(struct link_set *l)
 {
     if (l->closing)
         return;
@@ -230,7 +230,7 @@ static void tick(struct links *l)
 
 /* ---- the node's side ---------------------------------------------------------------------------------------------------------- */
 
-void links_point(struct links *l, const struct effect_point *effect)
+void link_set_point(struct link_set *l, const struct effect_point *effect)
 {
     struct link *k = find(l, effect->peer);
     if (!k || l->closing || k->pointed == effect->on)
@@ -249,7 +249,7 @@ void links_point(struct links *l, const struct effect_point *effect)
     }
 }
 
-void links_send(struct links *l, const struct effect_send *effect)
+void link_set_send(struct link_set *l, const struct effect_send *effect)
 {
     struct link *k = find(l, effect->peer);
     if (k && k->session && k->up) {
@@ -262,14 +262,14 @@ void links_send(struct links *l, const struct effect_send *effect)
     say_sent(l, effect->peer, effect->transfer, ERR_UNREACHABLE);
 }
 
-void links_accept(struct links *l, const struct effect_accept *effect)
+void link_set_accept(struct link_set *l, const struct effect_accept *effect)
 {
     struct link *k = find(l, effect->peer);
     if (k && k->session)
         link_session_answer(k->session, effect->receipt, effect->status);
 }
 
-void links_cut(struct links *l, node_id peer, tai_ns until)
+void link_set_cut(struct link_set *l, node_id peer, tai_ns until)
 {
     struct link *k = find(l, peer);
     if (!k || l->closing)
@@ -279,12 +279,12 @@ void links_cut(struct links *l, node_id peer, tai_ns until)
     uv_timer_start(&l->timer, on_timer, 0, 0);
 }
 
-size_t links_count(const struct links *l)
+size_t link_set_count(const struct link_set *l)
 {
     return l->count;
 }
 
-void links_info(const struct links *l, size_t index, struct link_info *out)
+void link_set_info(const struct link_set *l, size_t index, struct link_info *out)
 {
     ASSERT(index < l->count);
     const struct link *k = &l->items[index];
@@ -306,17 +306,17 @@ void links_info(const struct links *l, size_t index, struct link_info *out)
 
 static tai_ns identity_wall(void *context)
 {
-    struct links *l = context;
+    struct link_set *l = context;
     return clock_now(l->config.clock).wall;
 }
 
 static bool identity_allowed(void *context, node_id peer)
 {
-    struct links *l = context;
+    struct link_set *l = context;
     return find(l, peer) != NULL && l->config.allowed(l->config.context, peer);
 }
 
-static err listen_on(struct links *l)
+static err listen_on(struct link_set *l)
 {
     struct sockaddr_in address;
     uv_ip4_addr("127.0.0.1", l->config.port, &address);
@@ -331,9 +331,9 @@ static void on_listener_closed(uv_handle_t *handle)
     (void)handle;
 }
 
-err links_open(struct links **out, const struct links_config *config)
+err link_set_open(struct link_set **out, const struct link_set_config *config)
 {
-    struct links *l = calloc(1, sizeof *l);
+    struct link_set *l = calloc(1, sizeof *l);
     ASSERT(l);
     l->config = *config;
     const uint32_t *peers = sky_peers(config->sky, config->self, &l->count);
@@ -346,7 +346,7 @@ err links_open(struct links **out, const struct links_config *config)
     l->identity.allowed = identity_allowed;
     err status = wire_identity_open(&l->identity, config->authority, config->certificate, config->key);
     if (status != ERR_OK) {
-        links_free(l);
+        link_set_free(l);
         return status;
     }
     ASSERT(uv_tcp_init(config->loop, &l->listener) == 0 && uv_timer_init(config->loop, &l->timer) == 0);
@@ -358,7 +358,7 @@ err links_open(struct links **out, const struct links_config *config)
     return status;
 }
 
-void links_close(struct links *l)
+void link_set_close(struct link_set *l)
 {
     for (size_t i = 0; i < l->count; i++)
         let_go(&l->items[i]);
@@ -367,7 +367,7 @@ void links_close(struct links *l)
     uv_close((uv_handle_t *)&l->timer, on_listener_closed);
 }
 
-void links_free(struct links *l)
+void link_set_free(struct link_set *l)
 {
     if (!l)
         return;

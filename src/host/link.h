@@ -9,7 +9,7 @@
  * Owns:     listener, sessions, the list of cuts. Borrows sky and clock for its life.
  * Calls:    `event` is called with EVENT_LINK, EVENT_FRAME (data holds a reference for the receiver) and EVENT_SENT, also
  *           from within the functions below: the receiver queues them.
- * Errors:   links_open: BUSY when the port is taken, CRYPTO.
+ * Errors:   link_set_open: BUSY when the port is taken, CRYPTO.
  * Threads:  the loop's.
  */
 #ifndef NOCT_HOST_LINK_H
@@ -20,9 +20,9 @@
 #include "core/machine.h"
 #include "orbit/sky.h"
 
-struct links;
+struct link_set;
 
-struct links_config {
+struct link_set_config {
     uv_loop_t *loop;
     node_id self;
     uint16_t port;                                         /* ours, on 127.0.0.1 */
@@ -45,14 +45,14 @@ struct link_info { /* of one candidate pair, for status */
     tai_ns until; /* end of the contact that stands */
 };
 
-err links_open(struct links **out, const struct links_config *config) MUST_USE;
-void links_point(struct links *l, const struct effect_point *effect);
-void links_send(struct links *l, const struct effect_send *effect); /* takes over the slices */
-void links_accept(struct links *l, const struct effect_accept *effect);
-void links_cut(struct links *l, node_id peer, tai_ns until); /* 0: heal; TIME_NEVER: until healed */
-size_t links_count(const struct links *l);
-void links_info(const struct links *l, size_t index, struct link_info *out);
-void links_close(struct links *l); /* drops every link; run the loop until it is idle, then links_free */
-void links_free(struct links *l);
+err link_set_open(struct link_set **out, const struct link_set_config *config) MUST_USE;
+void link_set_point(struct link_set *l, const struct effect_point *effect);
+void link_set_send(struct link_set *l, const struct effect_send *effect); /* takes over the slices */
+void link_set_accept(struct link_set *l, const struct effect_accept *effect);
+void link_set_cut(struct link_set *l, node_id peer, tai_ns until); /* 0: heal; TIME_NEVER: until healed */
+size_t link_set_count(const struct link_set *l);
+void link_set_info(const struct link_set *l, size_t index, struct link_info *out);
+void link_set_close(struct link_set *l); /* drops every link; run the loop until it is idle, then link_set_free */
+void link_set_free(struct link_set *l);
 
 #endif

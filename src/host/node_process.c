@@ -134,7 +134,7 @@ static err open_disk(struct process *p)
 
 static err open_links(struct process *p)
 {
-    struct links_config config = {
+    struct link_set_config config = {
         .loop = &p->loop,
         .self = p->self,
         .port = p->state.nodes[p->site].link_port,
@@ -149,7 +149,7 @@ static err open_links(struct process *p)
         .clock = &p->clock,
         .emulate = !p->options.no_emulation,
     };
-    return links_open(&p->links, &config);
+    return link_set_open(&p->links, &config);
 }
 
 static void open_lanes(struct process *p)

@@ -45,7 +45,7 @@ struct process {
     size_t memory_size;
     struct node *node;
     struct disk *disk;
-    struct links *links;
+    struct link_set *links;
     struct lanes *lanes; /* NULL: this machine cannot make sandboxes, or the node has none */
     struct eye *eye;
     struct eye_event eye_events[SCENARIO_EVENTS_MAX];

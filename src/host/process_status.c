@@ -13,9 +13,9 @@ enum { STATUS_MAX = 1 << 20 };
 static void say_links(const struct process *p, struct text *t)
 {
     json_array(t, "links");
-    for (size_t i = 0; i < links_count(p->links); i++) {
+    for (size_t i = 0; i < link_set_count(p->links); i++) {
         struct link_info info;
-        links_info(p->links, i, &info);
+        link_set_info(p->links, i, &info);
         if (!info.contact && !info.up && !info.cut)
             continue;
         json_object(t, NULL);
@@ -120,9 +120,9 @@ static void obey(struct process *p, struct span line)
     const char *command = json_text_of(root, "command", "");
     node_id peer = scenario_node(p->state.scenario, json_text_of(root, "peer", ""));
     if (strcmp(command, "cut") == 0 && peer != NODE_NONE)
-        links_cut(p->links, peer, json_int_of(root, "until_ns", TIME_NEVER));
+        link_set_cut(p->links, peer, json_int_of(root, "until_ns", TIME_NEVER));
     else if (strcmp(command, "heal") == 0 && peer != NODE_NONE)
-        links_cut(p->links, peer, 0);
+        link_set_cut(p->links, peer, 0);
     json_close(root);
 }
 

@@ -175,9 +175,9 @@ static void perform(struct process *p, const struct effect *e)
     switch (e->kind) {
     case EFFECT_ALARM: set_alarm(p, e->alarm); break;
     case EFFECT_DISK: disk_submit(p->disk, &e->disk); break;
-    case EFFECT_POINT: links_point(p->links, &e->point); break;
-    case EFFECT_SEND: links_send(p->links, &e->send); break;
-    case EFFECT_ACCEPT: links_accept(p->links, &e->accept); break;
+    case EFFECT_POINT: link_set_point(p->links, &e->point); break;
+    case EFFECT_SEND: link_set_send(p->links, &e->send); break;
+    case EFFECT_ACCEPT: link_set_accept(p->links, &e->accept); break;
     case EFFECT_LANE: perform_lane(p, &e->lane); break;
     case EFFECT_CAPTURE: perform_capture(p, &e->capture); break;
     case EFFECT_LOAD:

@@ -14,7 +14,7 @@ enum { BUNDLES_MAX = 256 };
 struct host { /* one node's links */
     struct world *world;
     node_id self;
-    struct links *links;
+    struct link_set *links;
     X509 *certificate;
     EVP_PKEY *key;
     bool up;
@@ -72,7 +72,7 @@ static void on_event(void *context, const struct event *e)
         struct slice data = e->frame.data;
         slice_drop(&data);
         struct effect_accept answer = {e->frame.peer, e->frame.receipt, h->accept ? ERR_OK : ERR_FULL};
-        links_accept(h->links, &answer);
+        link_set_accept(h->links, &answer);
     }
 }
 
@@ -113,11 +113,11 @@ static void make_host(struct world *w, struct host *h, node_id self, node_id nam
 static void open_links(struct host *h, bool emulate)
 {
     struct world *w = h->world;
-    struct links_config config = {.loop = &w->loop, .self = h->self, .port = h->self == 5 ? w->port_a : w->port_b,
+    struct link_set_config config = {.loop = &w->loop, .self = h->self, .port = h->self == 5 ? w->port_a : w->port_b,
                                   .port_of = port_of, .allowed = allowed, .event = on_event, .context = h,
                                   .authority = w->authority, .certificate = h->certificate, .key = h->key,
                                   .sky = &w->sky, .clock = &w->clock, .emulate = emulate};
-    assert_int_equal(links_open(&h->links, &config), ERR_OK);
+    assert_int_equal(link_set_open(&h->links, &config), ERR_OK);
 }
 
 static void setup_sky(struct world *w)
@@ -148,11 +148,11 @@ static void setup(struct world *w, node_id named, bool trusted, bool emulate)
 
 static void teardown(struct world *w)
 {
-    links_close(w->a.links);
-    links_close(w->b.links);
+    link_set_close(w->a.links);
+    link_set_close(w->b.links);
     uv_run(&w->loop, UV_RUN_DEFAULT);
-    links_free(w->a.links);
-    links_free(w->b.links);
+    link_set_free(w->a.links);
+    link_set_free(w->b.links);
     sky_free(&w->sky);
     X509 *certificates[] = {w->authority, w->other_authority, w->a.certificate, w->b.certificate};
     EVP_PKEY *keys[] = {w->root, w->other_root, w->a.key, w->b.key};
@@ -189,7 +189,7 @@ static void run_ms(struct world *w, uint64_t ms)
 static void point(struct host *h, bool on)
 {
     struct effect_point e = {.peer = h->self == 5 ? 6 : 5, .on = on};
-    links_point(h->links, &e);
+    link_set_point(h->links, &e);
 }
 
 static uint64_t send_bundle(struct host *h, uint64_t transfer, size_t size)
@@ -202,7 +202,7 @@ static uint64_t send_bundle(struct host *h, uint64_t transfer, size_t size)
     size_t first = size / 3;
     e.parts[0] = slice_of(b, 0, first);
     e.parts[1] = slice_of(buf_ref(b), first, size - first);
-    links_send(h->links, &e);
+    link_set_send(h->links, &e);
     return sum;
 }
 
@@ -308,11 +308,11 @@ static void a_cut_ends_the_link_and_healing_brings_it_back(void **state)
     RUN_UNTIL(&w, w.a.up && w.b.up);
     for (uint64_t i = 0; i < 50; i++)
         send_bundle(&w.a, i, 1000000);
-    links_cut(w.a.links, 6, TIME_NEVER);
+    link_set_cut(w.a.links, 6, TIME_NEVER);
     RUN_UNTIL(&w, !w.a.up && !w.b.up && w.a.sent_count == 50);
     run_ms(&w, 300);
     assert_int_equal(w.a.ups, 1);
-    links_cut(w.a.links, 6, 0);
+    link_set_cut(w.a.links, 6, 0);
     RUN_UNTIL(&w, w.a.up && w.b.up);
     assert_int_equal(w.a.ups, 2);
     teardown(&w);
