@@ -1,0 +1,187 @@
+#include "storage/placement.h"
+
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/rng.h"
+
+struct candidate {
+    uint64_t score;
+    node_id id;
+    uint16_t plane, batch;
+    bool proper;
+};
+
+struct draft { /* the best PLACEMENT_MAX, in order */
+    struct candidate best[PLACEMENT_MAX];
+    uint8_t count;
+};
+
+/* -log2(u / 2^32) in 1/65536, u > 0; piecewise linear: integers, so that all nodes agree. */
+static uint64_t negative_log2(uint32_t u)
+{
+    uint32_t whole = 31 - (uint32_t)__builtin_clz(u);
+    uint64_t fraction = (((uint64_t)u << 16) >> whole) - 65536;
+    return ((uint64_t)32 << 16) - ((uint64_t)whole << 16) - fraction;
+}
+
+static uint64_t permille(uint64_t part, uint64_t whole)
+{
+    return whole ? MIN(part, whole) / MAX(whole / 1000, UINT64_C(1)) : 500;
+}
+
+static uint64_t weight(const struct view_member *m)
+{
+    uint64_t w = 500, battery = 1000;
+    if (m->status_known) {
+        w = 1 + MIN(permille(m->status.disk_free_bytes, m->status.disk_capacity_bytes), UINT64_C(1000));
+        if (m->status.battery_capacity_mwh)
+            battery = 100 + MIN(permille(m->status.battery_mwh, m->status.battery_capacity_mwh), UINT64_C(1000));
+    }
+    w = w * battery;
+    if (m->link_up)
+        w *= 4;
+    else if (m->reach_ns > 2 * NS_PER_S)
+        w /= 2;
+    return MAX(w, UINT64_C(1));
+}
+
+uint64_t placement_nearness(const struct port *port, const struct view_member *m)
+{
+    if (m->id == port->config->self)
+        return UINT64_MAX;
+    if (!view_reachable(port->view, m->id, (duration_ns)PLACEMENT_REACH_S * NS_PER_S))
+        return 0;
+    uint64_t late_ms = (uint64_t)(m->reach_ns > 0 ? m->reach_ns / NS_PER_MS : 0);
+    uint64_t base = m->link_up ? UINT64_C(1) << 40 : UINT64_C(1) << 32;
+    return base - MIN(late_ms, UINT64_C(1) << 30) + (m->status_known ? permille(m->status.battery_mwh, m->status.battery_capacity_mwh) / 100 : 5);
+}
+
+static bool listed(const node_id *nodes, size_t count, node_id id)
+{
+    for (size_t i = 0; i < count; i++)
+        if (nodes[i] == id)
+            return true;
+    return false;
+}
+
+static bool fits(const struct view_member *m, const struct placement_query *q, bool self)
+{
+    if (self)
+        return q->self_has_room;
+    if (!m->status_known || m->status.disk_capacity_bytes == 0)
+        return true;
+    return m->status.disk_free_bytes > q->bytes;
+}
+
+static bool better(const struct candidate *a, const struct candidate *b)
+{
+    if (a->proper != b->proper)
+        return a->proper;
+    return a->score != b->score ? a->score > b->score : a->id < b->id;
+}
+
+static void draft_add(struct draft *d, const struct candidate *c)
+{
+    uint8_t at = d->count;
+    while (at > 0 && better(c, &d->best[at - 1]))
+        at--;
+    if (at == PLACEMENT_MAX)
+        return;
+    uint8_t keep = MIN(d->count, (uint8_t)(PLACEMENT_MAX - 1));
+    memmove(d->best + at + 1, d->best + at, (size_t)(keep - at) * sizeof d->best[0]);
+    d->best[at] = *c;
+    d->count = (uint8_t)(keep + 1);
+}
+
+static struct candidate candidate_of(const struct port *port, const struct placement_query *q, const struct view_member *m)
+{
+    struct candidate c = {.id = m->id, .plane = m->plane, .batch = m->batch,
+                          .proper = q->policy.where == PLACE_ANY || m->role == ROLE_SATELLITE};
+    if (m->id == port->config->self) {
+        c.score = UINT64_MAX;
+    } else if (q->policy.copies == 1) {
+        c.score = placement_nearness(port, m); /* one copy: the nearest, nothing to spread */
+    } else {
+        uint64_t pair = hash64_seeded(m->id, q->part.bytes, sizeof q->part.bytes);
+        uint32_t u = (uint32_t)(hash_mix(pair, m->id) >> 32) | 1u;
+        c.score = weight(m) * 65536 / MAX(negative_log2(u), UINT64_C(1));
+    }
+    return c;
+}
+
+/* Takes the candidates of one kind (proper or bridges) in order, those in new planes and batches first. */
+static void spread(const struct draft *d, bool proper, struct places *out)
+{
+    bool used[PLACEMENT_MAX] = {false};
+    uint16_t planes[PLACEMENT_MAX], batches[PLACEMENT_MAX];
+    uint8_t domains = 0;
+    for (int pass = 0; pass < 2; pass++) {
+        for (uint8_t i = 0; i < d->count; i++) {
+            const struct candidate *c = &d->best[i];
+            bool seen = false;
+            for (uint8_t k = 0; k < domains && pass == 0; k++)
+                seen = seen || (planes[k] == c->plane && batches[k] == c->batch);
+            if (c->proper != proper || used[i] || seen)
+                continue;
+            used[i] = true;
+            planes[domains] = c->plane;
+            batches[domains++] = c->batch;
+            out->nodes[out->count++] = c->id;
+        }
+    }
+}
+
+/* The wall instant when `least` members that may hold copies are within reach, by the contact plan. */
+static tai_ns retry_instant(const struct port *port, const struct placement_query *q, uint8_t least)
+{
+    tai_ns soonest[OBJECT_COPIES_MAX];
+    uint8_t count = 0;
+    for (size_t i = 0; i < port->view->count; i++) {
+        const struct view_member *m = &port->view->members[i];
+        bool self = m->id == port->config->self;
+        if (!view_alive(port->view, m->id) || listed(q->exclude, q->exclude_count, m->id) || (!self && m->reach_wall == TIME_NEVER))
+            continue;
+        tai_ns when = self ? port->now.wall : m->reach_wall;
+        uint8_t at = count;
+        while (at > 0 && soonest[at - 1] > when)
+            at--;
+        if (at == OBJECT_COPIES_MAX)
+            continue;
+        uint8_t keep = MIN(count, (uint8_t)(OBJECT_COPIES_MAX - 1));
+        memmove(soonest + at + 1, soonest + at, (size_t)(keep - at) * sizeof soonest[0]);
+        soonest[at] = when;
+        count = (uint8_t)(keep + 1);
+    }
+    return least > 0 && count >= least ? soonest[least - 1] : 0;
+}
+
+err placement_choose(const struct port *port, const struct placement_query *q, uint8_t least, struct places *out)
+{
+    struct draft d = {.count = 0};
+    *out = (struct places){.count = 0};
+    for (size_t i = 0; i < port->view->count; i++) {
+        const struct view_member *m = &port->view->members[i];
+        bool self = m->id == port->config->self;
+        bool may = self || view_reachable(port->view, m->id, (duration_ns)PLACEMENT_REACH_S * NS_PER_S);
+        if (!may || listed(q->exclude, q->exclude_count, m->id))
+            continue;
+        if (q->no_bridges && q->policy.where == PLACE_ORBIT && m->role != ROLE_SATELLITE)
+            continue;
+        if (!fits(m, q, self)) {
+            out->space_short = true;
+            continue;
+        }
+        if (!self && m->status_known && m->status.health >= HEALTH_SURVIVAL)
+            continue;
+        struct candidate c = candidate_of(port, q, m);
+        draft_add(&d, &c);
+    }
+    spread(&d, true, out);
+    out->proper = out->count;
+    spread(&d, false, out);
+    if (out->count >= least)
+        return ERR_OK;
+    out->retry_at = retry_instant(port, q, least);
+    return out->space_short ? ERR_NO_SPACE : ERR_UNREACHABLE;
+}

@@ -1,0 +1,194 @@
+/*
+ * Upkeep in small steps: the sweep frees chunks that no living part needs, the audit looks for chunks that the facts say this node has and its disk has not,
+ * the scrub reads every chunk once per interval, and a ground node with little room gives back copies that satellites have.
+ */
+#include <string.h>
+
+#include "storage/internal.h"
+
+enum { SWEEP_STEP = 256, AUDIT_STEP = 64, RELEASE_STEP = 32, GRACE_MINUTES = 10, ORPHAN_HOURS = 24, AUDIT_MINUTES = 60 };
+
+/* ---- sweep ------------------------------------------------------------------------------------------------------ */
+
+static bool chunk_needed(const struct storage *s, struct chunk_key key, const struct chunk_record *r)
+{
+    tai_ns now = s->port->now.wall;
+    const struct index_part *p = index_part(&s->index, key.part);
+    bool young = now - r->written < ORPHAN_HOURS * NS_PER_HOUR;
+    if (!p || !p->record)
+        return young; /* its fact may still come */
+    if (p->refs == 0)
+        return now - p->dead_since < GRACE_MINUTES * NS_PER_MINUTE; /* readers end, late references arrive */
+    const struct index_run *run = index_run_of(p, key.index);
+    return young || (run && run->group && index_group_holds(run->group, s->port->config->self));
+}
+
+static void sweep(struct storage *s)
+{
+    struct map_node *n = map_after(&s->chunks.table, span_of(s->upkeep.sweep, CHUNK_KEY_SIZE));
+    for (int i = 0; n && i < SWEEP_STEP; i++) {
+        const struct chunk_record *r = map_value(n);
+        struct chunk_key key = chunk_key_decode(map_key(n));
+        memcpy(s->upkeep.sweep, map_key(n).data, CHUNK_KEY_SIZE);
+        n = map_next(&s->chunks.table, n);
+        if (r->state == CHUNK_DURABLE && !chunk_needed(s, key, r))
+            chunk_store_erase(&s->chunks, key);
+    }
+    s->upkeep.sweeping = n != NULL;
+    if (!n) {
+        bool tight = chunk_store_free_bytes(&s->chunks) < chunk_store_capacity_bytes(&s->chunks) / 8;
+        s->upkeep.sweep_at = s->port->now.wall + (tight ? NS_PER_MINUTE : GRACE_MINUTES * NS_PER_MINUTE);
+        memset(s->upkeep.sweep, 0, sizeof s->upkeep.sweep);
+    }
+}
+
+/* ---- audit ------------------------------------------------------------------------------------------------------ */
+
+static bool missing_range(const struct storage *s, const struct index_part *p, struct uid uid, uint32_t *first, uint32_t *count)
+{
+    *count = 0;
+    for (const struct index_run *r = p->runs; r && *count == 0; r = r->next) {
+        if (!r->group || !index_group_holds(r->group, s->port->config->self))
+            continue;
+        for (uint32_t i = r->first; i < r->first + r->count; i++) {
+            bool there = chunk_store_find(&s->chunks, (struct chunk_key){uid, i}) != NULL;
+            if (!there && *count == 0)
+                *first = i;
+            if (!there)
+                ++*count;
+            else if (*count > 0)
+                break;
+        }
+    }
+    return *count > 0;
+}
+
+static void part_audit(struct storage *s, struct uid uid)
+{
+    const struct index_part *p = index_part(&s->index, uid);
+    uint32_t first = 0, count, last = UINT32_MAX;
+    while (p && missing_range(s, p, uid, &first, &count) && first != last) {
+        publish_copy(s, uid, first, count, s->port->config->self, false);
+        last = first; /* when the fact could not be written the next audit tries again */
+    }
+}
+
+static void audit(struct storage *s)
+{
+    struct map_node *n = map_after(&s->index.parts, span_of(s->upkeep.audit, sizeof s->upkeep.audit));
+    for (int i = 0; n && i < AUDIT_STEP; i++) {
+        struct uid uid;
+        memcpy(uid.bytes, map_key(n).data, sizeof uid.bytes);
+        memcpy(s->upkeep.audit, uid.bytes, sizeof uid.bytes);
+        part_audit(s, uid); /* parts are never removed from the map: the walk stands */
+        n = map_next(&s->index.parts, n);
+    }
+    s->upkeep.auditing = n != NULL;
+    if (!n) {
+        memset(s->upkeep.audit, 0, sizeof s->upkeep.audit);
+        s->upkeep.audit_at = s->port->now.wall + AUDIT_MINUTES * NS_PER_MINUTE;
+    }
+}
+
+void upkeep_audit_soon(struct storage *s)
+{
+    s->upkeep.audit_at = 0;
+}
+
+void upkeep_corrupt(void *context, struct chunk_key key)
+{
+    struct storage *s = context;
+    const struct index_part *p = s->facts_ready ? index_part(&s->index, key.part) : NULL;
+    const struct index_run *r = p ? index_run_of(p, key.index) : NULL;
+    if (r && r->group && index_group_holds(r->group, s->port->config->self))
+        publish_copy(s, key.part, key.index, 1, s->port->config->self, false);
+}
+
+/* ---- scrub ------------------------------------------------------------------------------------------------------ */
+
+static duration_ns scrub_pace(const struct storage *s)
+{
+    duration_ns interval = s->port->config->scrub_interval_ns;
+    if (interval <= 0)
+        interval = 7 * NS_PER_DAY;
+    return MAX(interval / (duration_ns)MAX(s->chunks.table.count, (size_t)1), NS_PER_MS);
+}
+
+static void scrub_next(struct storage *s)
+{
+    if (s->upkeep.scrub_request || s->port->now.wall < s->upkeep.scrub_at || s->chunks.table.count == 0)
+        return;
+    struct map_node *n = map_after(&s->chunks.table, span_of(s->upkeep.scrub, CHUNK_KEY_SIZE));
+    if (!n)
+        n = map_first(&s->chunks.table);
+    memcpy(s->upkeep.scrub, map_key(n).data, CHUNK_KEY_SIZE);
+    duration_ns pace = scrub_pace(s);
+    s->upkeep.scrub_at = MAX(s->upkeep.scrub_at, s->port->now.wall - 1000 * pace) + pace;
+    uint64_t id;
+    struct request *q = request_new(s, REQUEST_SCRUB, NULL, 0, s->port->config->self, &id);
+    if (q && transfer_fetch(s, q, id, chunk_key_decode(map_key(n))) == ERR_OK)
+        s->upkeep.scrub_request = id;
+    else if (q)
+        request_end(s, id);
+}
+
+void upkeep_scrubbed(struct storage *s, err status)
+{
+    s->upkeep.scrub_request = 0;
+    if (status == ERR_OK)
+        port_count(s->port, METRIC_CHUNKS_SCRUBBED, 1);
+    scrub_next(s);
+}
+
+/* ---- releasing bridges -------------------------------------------------------------------------------------------- */
+
+/* The first group whose ground copy here is only a cache now. */
+static struct index_group *releasable(const struct storage *s)
+{
+    uint8_t key[4];
+    struct writer w = writer_of(key, sizeof key);
+    write_u32_be(&w, s->port->config->self);
+    for (struct map_node *n = map_seek(&s->index.node_groups, writer_span(&w)); n; n = map_next(&s->index.node_groups, n)) {
+        struct index_group *g = *(struct index_group **)map_value(n);
+        uint8_t satellites;
+        if (!index_group_holds(g, s->port->config->self))
+            break;
+        run_alive(s, g->first, &satellites);
+        if (g->where == PLACE_ORBIT && satellites >= g->copies)
+            return g;
+    }
+    return NULL;
+}
+
+static void release(struct storage *s)
+{
+    bool tight = chunk_store_free_bytes(&s->chunks) < chunk_store_capacity_bytes(&s->chunks) / 8;
+    for (int i = 0; tight && s->port->config->role == ROLE_GATEWAY && i < RELEASE_STEP; i++) {
+        struct index_group *g = releasable(s);
+        if (!g)
+            return;
+        struct part_record record;
+        index_part_record(g->first->part, &record);
+        uint32_t first = g->first->first, count = g->first->count;
+        uint64_t before = g->run_count;
+        struct uid part = record.uid;
+        publish_copy(s, part, first, count, s->port->config->self, false);
+        const struct index_run *r = index_run_of(index_part(&s->index, part), first);
+        if (r && r->group == g && g->run_count == before)
+            return; /* the fact could not be written */
+        for (uint32_t k = 0; k < count; k++)
+            chunk_store_erase(&s->chunks, (struct chunk_key){part, first + k});
+    }
+}
+
+void upkeep_tick(struct storage *s)
+{
+    tai_ns now = s->port->now.wall;
+    if (s->upkeep.sweeping || now >= s->upkeep.sweep_at) {
+        sweep(s);
+        release(s);
+    }
+    if (s->upkeep.auditing || now >= s->upkeep.audit_at)
+        audit(s);
+    scrub_next(s);
+}
