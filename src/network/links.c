@@ -139,7 +139,7 @@ void links_event(struct network *n, const struct event_link *e)
     if (e->up) {
         l->was_up = true;
         port_trace(n->port, TRACE_LINK_UP, e->peer, "link to %s stands", view_name(n->port->view, e->peer));
-        if (called_lost(n, l))
+        if (n->ready && called_lost(n, l))
             publish(n, l, FACT_LINK_FOUND, 0);
     } else {
         l->down_since = n->port->now.mono;
@@ -206,6 +206,8 @@ void links_member(struct network *n, node_id member)
     if (!l)
         return;
     view_find(n->port->view, member)->link_up = l->up;
-    l->edge = 0;
-    n->next_edge = 0;
+    if (!n->ready || !n->port->sky)
+        return;
+    look_at_plan(n, l);
+    n->next_edge = MIN(n->next_edge, l->edge);
 }

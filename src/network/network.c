@@ -23,8 +23,7 @@ static err open_tables(struct network *n)
     if (!n->seen || !n->seen_turn)
         return ERR_NO_MEMORY;
     struct route_sky sky = route_sky_of(p->sky);
-    TRY(route_init(&n->route, n->heap, &sky, p->config->self, time_mono_to_wall(&p->now, HOP_NS),
-                   time_mono_to_wall(&p->now, ACQUIRE_NS)));
+    TRY(route_init(&n->route, n->heap, &sky, p->config->self, HOP_NS, ACQUIRE_NS));
     links_open(n);
     return spool_open(n);
 }
@@ -102,6 +101,7 @@ static void update_reach(struct network *n)
         port_member_changed(n->port, m->id);
     }
     n->reach_builds = n->route.builds;
+    n->reach_mono = n->port->now.mono;
 }
 
 /* A tree that aged is built anew, in a large sky not too often: what is far away is known better by those near it. */
@@ -116,7 +116,8 @@ static void refresh_routes(struct network *n)
             n->built_mono = now;
         }
     }
-    if (n->reach_due || n->reach_moves || !n->route.trees[ROUTE_SMALL].valid || n->reach_builds != n->route.builds)
+    bool moves = n->reach_moves && (n->route.node_count <= LARGE_SKY || now - n->reach_mono >= BUILD_INTERVAL_LARGE_NS);
+    if (n->reach_due || moves || !n->route.trees[ROUTE_SMALL].valid || n->reach_builds != n->route.builds)
         update_reach(n);
 }
 
@@ -147,6 +148,8 @@ void network_ready(struct network *n)
 {
     ASSERT(!n->ready);
     n->ready = true;
+    n->route.hop_ns = time_mono_to_wall(&n->port->now, HOP_NS);
+    n->route.acquire_ns = time_mono_to_wall(&n->port->now, ACQUIRE_NS);
     const struct view *v = n->port->view;
     for (size_t i = 0; i < v->count; i++)
         links_member(n, v->members[i].id);
@@ -216,9 +219,7 @@ void network_member(struct network *n, node_id member)
     if (!n->ready)
         return;
     n->reach_due |= map_find_u64(&n->reach_of, member) == NULL;
-    links_point(n);
-    if (n->next_edge < TIME_NEVER)
-        set_alarm(n);
+    set_alarm(n);
     /* This call may come from telling a change of reach; it ends because only changes are told. */
     n->reach_due |= !n->route.trees[ROUTE_SMALL].valid;
     after_event(n);

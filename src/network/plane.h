@@ -111,7 +111,7 @@ struct network {
     size_t flying_count, spooled_count;
     uint64_t *seen;          /* SEEN_SETS × SEEN_WAYS keys of delivered bundles */
     uint8_t *seen_turn;
-    mono_ns tick_at, built_mono;
+    mono_ns tick_at, built_mono, reach_mono;
     tai_ns next_edge;
     uint64_t routed_builds, reach_builds;
     bool reach_moves;        /* some member's reach changes with time alone */
