@@ -1,4 +1,5 @@
-/* bench/route.c - one tree to all nodes of a +Grid constellation with ground stations; prints JSON lines. */
+/* bench/route.c - one tree to all nodes of a +Grid constellation with ground stations; prints JSON
+ * lines. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -6,7 +7,14 @@
 #include "base/rng.h"
 #include "network/route.h"
 
-enum { PLANES = 25, SLOTS = 40, STATIONS = 20, SATELLITES = PLANES * SLOTS, NODES = SATELLITES + STATIONS, PASSES = 6 };
+enum {
+    PLANES = 25,
+    SLOTS = 40,
+    STATIONS = 20,
+    SATELLITES = PLANES * SLOTS,
+    NODES = SATELLITES + STATIONS,
+    PASSES = 6
+};
 
 struct pair {
     struct contact contacts[PASSES];
@@ -21,15 +29,24 @@ static struct edge_list edges[NODES + 1];
 static struct pair *pairs;
 static size_t pair_count, contact_count;
 
-static size_t node_count(const void *c) { (void)c; return NODES; }
-static node_id node_at(const void *c, size_t i) { (void)c; return (node_id)(i + 1); }
+static size_t node_count(const void *c)
+{
+    (void)c;
+    return NODES;
+}
+static node_id node_at(const void *c, size_t i)
+{
+    (void)c;
+    return (node_id)(i + 1);
+}
 static const node_id *peers_of(const void *c, node_id n, size_t *count)
 {
     (void)c;
     *count = edges[n].count;
     return edges[n].peers;
 }
-static const struct contact *contacts_of(const void *c, node_id n, const node_id *peer, size_t *count)
+static const struct contact *contacts_of(const void *c, node_id n, const node_id *peer,
+                                         size_t *count)
 {
     (void)c;
     const struct pair *p = &pairs[edges[n].pairs[peer - edges[n].peers]];
@@ -58,9 +75,15 @@ static struct pair *add_pair(node_id a, node_id b)
     return &pairs[pair_count++];
 }
 
-static void add_contact(struct pair *p, node_id a, node_id b, tai_ns start, tai_ns end, uint32_t delay_us)
+static void add_contact(struct pair *p, node_id a, node_id b, tai_ns start, tai_ns end,
+                        uint32_t delay_us)
 {
-    p->contacts[p->count++] = (struct contact){.a = a, .b = b, .start = start, .end = end, .rate_bps = 10000000000, .delay_us_mean = delay_us};
+    p->contacts[p->count++] = (struct contact){.a = a,
+                                               .b = b,
+                                               .start = start,
+                                               .end = end,
+                                               .rate_bps = 10000000000,
+                                               .delay_us_mean = delay_us};
     contact_count += 2; /* both directions, as contact plans count */
 }
 
@@ -76,12 +99,15 @@ static void build_plan(void)
     for (int p = 0; p < PLANES; p++)
         for (int s = 0; s < SLOTS; s++) {
             node_id here = satellite(p, s);
-            add_contact(add_pair(here, satellite(p, s + 1)), here, satellite(p, s + 1), 0, horizon, 3600 + (uint32_t)rng_below(&rng, 50));
+            add_contact(add_pair(here, satellite(p, s + 1)), here, satellite(p, s + 1), 0, horizon,
+                        3600 + (uint32_t)rng_below(&rng, 50));
             struct pair *across = add_pair(here, satellite(p + 1, s)); /* off near the poles */
             tai_ns phase = (tai_ns)(s * 95 / SLOTS) * NS_PER_MINUTE;
             for (tai_ns t = -phase, i = 0; t < horizon && i < 4; t += horizon / 2, i++)
                 if (t + 30 * NS_PER_MINUTE > 0)
-                    add_contact(across, here, satellite(p + 1, s), MAX(t, 0), MIN(t + 30 * NS_PER_MINUTE, horizon), 3000 + (uint32_t)rng_below(&rng, 3000));
+                    add_contact(across, here, satellite(p + 1, s), MAX(t, 0),
+                                MIN(t + 30 * NS_PER_MINUTE, horizon),
+                                3000 + (uint32_t)rng_below(&rng, 3000));
         }
     for (int g = 0; g < STATIONS; g++)
         for (int s = 0; s < SATELLITES; s++) {
@@ -150,7 +176,9 @@ int main(void)
         for (node_id n = 1; n <= NODES; n++)
             reached += route_to(&r, ROUTE_SMALL, (tai_ns)i * 10 * NS_PER_S, n, &way);
     }
-    printf("{\"name\":\"route_tree_%d_nodes_%zu_contacts\",\"unit\":\"ms\",\"value\":%.3f,\"best\":%.3f,\"reached\":%.1f,\"heap_kb\":%zu,\"n\":%d}\n",
-           NODES, contact_count, (double)total / ROUNDS / 1e6, (double)best / 1e6, (double)reached / ROUNDS, heap.peak_bytes / 1024, ROUNDS);
+    printf("{\"name\":\"route_tree_%d_nodes_%zu_contacts\",\"unit\":\"ms\",\"value\":%.3f,\"best\":"
+           "%.3f,\"reached\":%.1f,\"heap_kb\":%zu,\"n\":%d}\n",
+           NODES, contact_count, (double)total / ROUNDS / 1e6, (double)best / 1e6,
+           (double)reached / ROUNDS, heap.peak_bytes / 1024, ROUNDS);
     return 0;
 }

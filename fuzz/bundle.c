@@ -1,4 +1,5 @@
-/* fuzz/bundle.c - the bundle decoder under arbitrary bytes; what it accepts must survive being relayed. */
+/* fuzz/bundle.c - the bundle decoder under arbitrary bytes; what it accepts must survive being
+ * relayed. */
 #include <string.h>
 
 #include "network/bundle.h"
@@ -26,6 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     err e = bundle_decode(writer_span(&w), policy, &again);
     /* A previous node block that had to be added may be one block too many. */
     ASSERT(e == ERR_OK || (e == ERR_TOO_LARGE && b.block_count == BUNDLE_BLOCKS_MAX));
-    ASSERT(e != ERR_OK || (span_equal(again.payload, b.payload) && bundle_key(&again, 1) == bundle_key(&b, 1)));
+    ASSERT(e != ERR_OK ||
+           (span_equal(again.payload, b.payload) && bundle_key(&again, 1) == bundle_key(&b, 1)));
     return 0;
 }

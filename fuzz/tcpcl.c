@@ -1,4 +1,5 @@
-/* fuzz/tcpcl.c - a TCPCL session under an arbitrary peer: never out of bounds, every transfer answered once. */
+/* fuzz/tcpcl.c - a TCPCL session under an arbitrary peer: never out of bounds, every transfer
+ * answered once. */
 #include <stdlib.h>
 
 #include "network/tcpcl.h"
@@ -12,7 +13,10 @@ struct owner {
     bool closed;
 };
 
-static void on_secure(void *c) { tcpcl_secured(&((struct owner *)c)->t, 1); }
+static void on_secure(void *c)
+{
+    tcpcl_secured(&((struct owner *)c)->t, 1);
+}
 static bool on_established(void *c, uint32_t peer, struct span name)
 {
     struct owner *o = c;
@@ -42,9 +46,18 @@ static void on_received(void *c, uint64_t transfer, uint64_t size)
     else if (transfer % 3 == 1)
         tcpcl_refuse(&o->t, transfer, TCPCL_REFUSE_NOT_ACCEPTABLE);
 }
-static void on_dropped(void *c, uint64_t transfer) { (void)c, (void)transfer; }
-static void on_sent(void *c, uint64_t cookie, err status) { (void)cookie, (void)status, ((struct owner *)c)->answered++; }
-static void on_closed(void *c, err why) { (void)why, ((struct owner *)c)->closed = true; }
+static void on_dropped(void *c, uint64_t transfer)
+{
+    (void)c, (void)transfer;
+}
+static void on_sent(void *c, uint64_t cookie, err status)
+{
+    (void)cookie, (void)status, ((struct owner *)c)->answered++;
+}
+static void on_closed(void *c, err why)
+{
+    (void)why, ((struct owner *)c)->closed = true;
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -52,9 +65,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     static struct owner o;
     o = (struct owner){0};
-    struct tcpcl_config config = {.node = 3, .passive = data[0] & 1, .tls_offered = data[0] & 2, .keepalive_s = 5,
-                                  .segment_mru = 4096, .transfer_mru = 8192};
-    struct tcpcl_handlers h = {&o, on_secure, on_established, on_room, on_received, on_dropped, on_sent, on_closed};
+    struct tcpcl_config config = {.node = 3,
+                                  .passive = data[0] & 1,
+                                  .tls_offered = data[0] & 2,
+                                  .keepalive_s = 5,
+                                  .segment_mru = 4096,
+                                  .transfer_mru = 8192};
+    struct tcpcl_handlers h = {&o,          on_secure,  on_established, on_room,
+                               on_received, on_dropped, on_sent,        on_closed};
     tcpcl_init(&o.t, &config, &h, 0);
     size_t step = data[1] + 1u, at = 2;
     mono_ns now = 0;

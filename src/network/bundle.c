@@ -11,8 +11,9 @@ enum { BUNDLE_VERSION = 7, SCHEME_DTN = 1, SCHEME_IPN = 2 };
 
 uint16_t crc16_x25(uint16_t crc, const void *data, size_t size)
 {
-    static const uint16_t by_nibble[16] = {0x0000, 0x1081, 0x2102, 0x3183, 0x4204, 0x5285, 0x6306, 0x7387,
-                                           0x8408, 0x9489, 0xa50a, 0xb58b, 0xc60c, 0xd68d, 0xe70e, 0xf78f};
+    static const uint16_t by_nibble[16] = {0x0000, 0x1081, 0x2102, 0x3183, 0x4204, 0x5285,
+                                           0x6306, 0x7387, 0x8408, 0x9489, 0xa50a, 0xb58b,
+                                           0xc60c, 0xd68d, 0xe70e, 0xf78f};
     const uint8_t *p = data;
     uint16_t state = (uint16_t)~crc;
     for (size_t i = 0; i < size; i++) {
@@ -29,11 +30,12 @@ struct eid eid_ipn(uint32_t node, uint64_t service)
 
 bool eid_equal(struct eid a, struct eid b)
 {
-    return a.kind == b.kind && a.allocator == b.allocator && a.node == b.node && a.service == b.service &&
-           span_equal(a.name, b.name);
+    return a.kind == b.kind && a.allocator == b.allocator && a.node == b.node &&
+           a.service == b.service && span_equal(a.name, b.name);
 }
 
-/* RFC 9758: [node with the allocator in its upper half, service] or [allocator, node, service]; node 0 is nobody. */
+/* RFC 9758: [node with the allocator in its upper half, service] or [allocator, node, service];
+ * node 0 is nobody. */
 static struct eid read_ipn(struct cbor *c)
 {
     struct cbor_array list = cbor_array(c);
@@ -55,7 +57,8 @@ static struct eid read_ipn(struct cbor *c)
         cbor_fail(c);
     if (!cbor_ok(c) || (v[0] == 0 && v[1] == 0))
         return (struct eid){.kind = EID_NULL};
-    return (struct eid){.kind = EID_IPN, .allocator = (uint32_t)v[0], .node = (uint32_t)v[1], .service = v[2]};
+    return (struct eid){
+        .kind = EID_IPN, .allocator = (uint32_t)v[0], .node = (uint32_t)v[1], .service = v[2]};
 }
 
 static struct eid read_eid(struct cbor *c)
@@ -94,9 +97,10 @@ static enum bundle_crc read_crc_type(struct cbor *c)
     return cbor_ok(c) ? (enum bundle_crc)type : CRC_NONE;
 }
 
-/* Reads the last element of a block that has a checksum, ends the array, and compares: §4.2.2 takes the sum over the
- * whole block with the bytes of the sum as zeros. */
-static err end_block(struct cbor *c, struct cbor_array *list, size_t from, enum bundle_crc crc, bool trusted)
+/* Reads the last element of a block that has a checksum, ends the array, and compares: §4.2.2 takes
+ * the sum over the whole block with the bytes of the sum as zeros. */
+static err end_block(struct cbor *c, struct cbor_array *list, size_t from, enum bundle_crc crc,
+                     bool trusted)
 {
     struct span sum = {0};
     if (crc != CRC_NONE) {
@@ -206,7 +210,8 @@ static err read_block(struct cbor *c, bool trusted, struct bundle *out)
     TRY(end_block(c, &list, from, b.crc, trusted));
     b.whole = span_of(c->data + from, c->at - from);
     /* §4.1, §4.3.1: number 0 is the primary block, 1 the payload's, each number once. */
-    if (b.type == 0 || b.number == 0 || (b.type == BLOCK_PAYLOAD) != (b.number == 1) || block_seen(out, b.number))
+    if (b.type == 0 || b.number == 0 || (b.type == BLOCK_PAYLOAD) != (b.number == 1) ||
+        block_seen(out, b.number))
         return ERR_INVALID;
     out->blocks[out->block_count++] = b;
     return ERR_OK;
@@ -214,8 +219,9 @@ static err read_block(struct cbor *c, bool trusted, struct bundle *out)
 
 static bool block_is_processed(uint64_t type)
 {
-    return type == BLOCK_PAYLOAD || type == BLOCK_PREVIOUS_NODE || type == BLOCK_AGE || type == BLOCK_HOP_COUNT ||
-           type == BLOCK_INTEGRITY || type == BLOCK_CONFIDENTIALITY || type == BLOCK_QUALITY;
+    return type == BLOCK_PAYLOAD || type == BLOCK_PREVIOUS_NODE || type == BLOCK_AGE ||
+           type == BLOCK_HOP_COUNT || type == BLOCK_INTEGRITY || type == BLOCK_CONFIDENTIALITY ||
+           type == BLOCK_QUALITY;
 }
 
 static bool once(bool *seen)
@@ -267,7 +273,8 @@ static err read_extension(const struct bundle_block *b, struct bundle *out)
         break;
     }
     default:
-        return !block_is_processed(b->type) && (b->flags & BLOCK_DELETE_BUNDLE) ? ERR_UNSUPPORTED : ERR_OK;
+        return !block_is_processed(b->type) && (b->flags & BLOCK_DELETE_BUNDLE) ? ERR_UNSUPPORTED
+                                                                                : ERR_OK;
     }
     return cbor_ok(&c) && c.at == c.size ? ERR_OK : ERR_INVALID;
 }
@@ -300,15 +307,16 @@ static err check_consistency(const struct bundle *b, struct bundle_policy policy
             return ERR_INVALID;
     if (b->creation_ms == 0 && !b->has_age && !policy.ageless)
         return ERR_INVALID;
-    if ((b->flags & BUNDLE_IS_FRAGMENT) &&
-        (b->fragment_offset > b->total_size || b->payload.size > b->total_size - b->fragment_offset))
+    if ((b->flags & BUNDLE_IS_FRAGMENT) && (b->fragment_offset > b->total_size ||
+                                            b->payload.size > b->total_size - b->fragment_offset))
         return ERR_RANGE;
     if (b->crc == CRC_NONE && !policy.primary_unprotected && !primary_has_integrity(b))
         return ERR_DENIED;
     return ERR_OK;
 }
 
-err bundle_primary_decode(struct span in, struct bundle_policy policy, struct bundle *out, size_t *used)
+err bundle_primary_decode(struct span in, struct bundle_policy policy, struct bundle *out,
+                          size_t *used)
 {
     *out = (struct bundle){0};
     struct cbor c = cbor_of(in);
@@ -330,7 +338,8 @@ err bundle_decode(struct span in, struct bundle_policy policy, struct bundle *ou
             return ERR_INVALID; /* the payload block is the last */
         TRY(read_block(&c, policy.trusted, out));
     }
-    if (c.at != c.size || out->block_count == 0 || out->blocks[out->block_count - 1].type != BLOCK_PAYLOAD)
+    if (c.at != c.size || out->block_count == 0 ||
+        out->blocks[out->block_count - 1].type != BLOCK_PAYLOAD)
         return ERR_INVALID;
     out->payload = out->blocks[out->block_count - 1].data;
     for (size_t i = 0; i < out->block_count; i++)
@@ -350,7 +359,9 @@ tai_ns bundle_expiry(const struct bundle *b, tai_ns now)
     uint64_t lifetime = b->lifetime_ms;
     if (b->creation_ms == 0) {
         lifetime = lifetime > b->age_ms ? lifetime - b->age_ms : 0;
-        uint64_t room = now >= INT64_MAX ? 0 : ((uint64_t)INT64_MAX - (uint64_t)MAX(now, 0)) / (uint64_t)NS_PER_MS;
+        uint64_t room = now >= INT64_MAX
+                            ? 0
+                            : ((uint64_t)INT64_MAX - (uint64_t)MAX(now, 0)) / (uint64_t)NS_PER_MS;
         return lifetime > room ? TIME_NEVER : now + (int64_t)lifetime * NS_PER_MS;
     }
     uint64_t start = b->creation_ms + (uint64_t)(TAI_MINUS_UTC_S + DTN_EPOCH_S) * 1000;
@@ -374,6 +385,7 @@ uint64_t bundle_key(const struct bundle *b, uint64_t seed)
     write_u64(&w, b->flags & BUNDLE_IS_FRAGMENT);
     ASSERT(writer_ok(&w));
     struct span s = writer_span(&w);
-    uint64_t name = b->source.name.size ? hash64_seeded(seed, b->source.name.data, b->source.name.size) : 0;
+    uint64_t name =
+        b->source.name.size ? hash64_seeded(seed, b->source.name.data, b->source.name.size) : 0;
     return hash64_seeded(seed ^ name, s.data, s.size);
 }

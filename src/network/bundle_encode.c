@@ -50,7 +50,8 @@ static void write_primary(struct writer *w, const struct bundle *b)
 }
 
 /* An extension block without checksum whose data is at most 64 bytes. */
-static void write_extension(struct writer *w, uint64_t type, uint64_t number, uint64_t flags, struct span data)
+static void write_extension(struct writer *w, uint64_t type, uint64_t number, uint64_t flags,
+                            struct span data)
 {
     cbor_write_array(w, 5);
     cbor_write_uint(w, type);
@@ -68,7 +69,8 @@ static void write_previous(struct writer *w, uint64_t number, uint64_t flags, ui
     write_extension(w, BLOCK_PREVIOUS_NODE, number, flags, writer_span(&data));
 }
 
-static void write_pair(struct writer *w, uint64_t type, uint64_t number, uint64_t flags, uint64_t first, uint64_t second)
+static void write_pair(struct writer *w, uint64_t type, uint64_t number, uint64_t flags,
+                       uint64_t first, uint64_t second)
 {
     uint8_t memory[32];
     struct writer data = writer_of(memory, sizeof memory);
@@ -78,16 +80,19 @@ static void write_pair(struct writer *w, uint64_t type, uint64_t number, uint64_
     write_extension(w, type, number, flags, writer_span(&data));
 }
 
-static void write_tail(struct writer *head, size_t from, struct span second, enum bundle_crc crc, struct writer *tail)
+static void write_tail(struct writer *head, size_t from, struct span second, enum bundle_crc crc,
+                       struct writer *tail)
 {
     static const uint8_t zeros[4] = {0};
     if (crc == CRC_32C) {
-        uint32_t sum = crc32c_more(crc32c(head->data + from, head->at - from), second.data, second.size);
+        uint32_t sum =
+            crc32c_more(crc32c(head->data + from, head->at - from), second.data, second.size);
         sum = crc32c_more(crc32c_more(sum, "\x44", 1), zeros, 4);
         cbor_write_bytes_head(tail, 4);
         write_u32_be(tail, sum);
     } else if (crc == CRC_16) {
-        uint16_t sum = crc16_x25(crc16_x25(0, head->data + from, head->at - from), second.data, second.size);
+        uint16_t sum =
+            crc16_x25(crc16_x25(0, head->data + from, head->at - from), second.data, second.size);
         sum = crc16_x25(crc16_x25(sum, "\x42", 1), zeros, 2);
         cbor_write_bytes_head(tail, 2);
         write_u16_be(tail, sum);
@@ -95,8 +100,8 @@ static void write_tail(struct writer *head, size_t from, struct span second, enu
     write_u8(tail, CBOR_BREAK);
 }
 
-bool bundle_encode(const struct bundle *b, struct span first, struct span second, enum bundle_crc payload_crc,
-                   struct writer *head, struct writer *tail)
+bool bundle_encode(const struct bundle *b, struct span first, struct span second,
+                   enum bundle_crc payload_crc, struct writer *head, struct writer *tail)
 {
     write_u8(head, 0x9f);
     write_primary(head, b);
@@ -147,9 +152,11 @@ bool bundle_relay(const struct bundle *b, uint32_t self, uint64_t age_more_ms, s
         if (block->type == BLOCK_PREVIOUS_NODE) {
             write_previous(head, block->number, block->flags, self);
         } else if (block->type == BLOCK_HOP_COUNT) {
-            write_pair(head, BLOCK_HOP_COUNT, block->number, block->flags, b->hop_limit, b->hop_count + 1);
+            write_pair(head, BLOCK_HOP_COUNT, block->number, block->flags, b->hop_limit,
+                       b->hop_count + 1);
         } else if (block->type == BLOCK_AGE) {
-            cbor_write_uint(&data, b->age_ms + age_more_ms < b->age_ms ? UINT64_MAX : b->age_ms + age_more_ms);
+            cbor_write_uint(&data, b->age_ms + age_more_ms < b->age_ms ? UINT64_MAX
+                                                                       : b->age_ms + age_more_ms);
             write_extension(head, BLOCK_AGE, block->number, block->flags, writer_span(&data));
         } else if (!(block->flags & BLOCK_DISCARD) || is_understood(block->type)) {
             write_bytes(head, block->whole.data, block->whole.size);

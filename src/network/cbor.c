@@ -172,7 +172,12 @@ static void skip(struct cbor *c, int depth)
         break;
     case CBOR_SIMPLE: {
         uint8_t info = c->data[c->at] & 31;
-        size_t size = info < 24 ? 1 : info == 24 ? 2 : info == 25 ? 3 : info == 26 ? 5 : info == 27 ? 9 : 0;
+        size_t size = info < 24    ? 1
+                      : info == 24 ? 2
+                      : info == 25 ? 3
+                      : info == 26 ? 5
+                      : info == 27 ? 9
+                                   : 0;
         if (size == 0 || size > c->size - c->at)
             c->failed = true;
         else

@@ -1,5 +1,6 @@
 /*
- * Bundles that come in: checked at the border, then delivered here, taken for another node, or refused with a reason.
+ * Bundles that come in: checked at the border, then delivered here, taken for another node, or
+ * refused with a reason.
  */
 #include "network/plane.h"
 
@@ -7,8 +8,9 @@ enum { MESSAGE_HEAD = 14 };
 
 void network_accept(struct network *n, node_id peer, uint64_t receipt, err status)
 {
-    port_effect(n->port, &(struct effect){.kind = EFFECT_ACCEPT,
-                                          .accept = {.peer = peer, .receipt = receipt, .status = status}});
+    port_effect(n->port,
+                &(struct effect){.kind = EFFECT_ACCEPT,
+                                 .accept = {.peer = peer, .receipt = receipt, .status = status}});
 }
 
 static void refuse(struct network *n, const struct event_frame *e, err why, const char *what)
@@ -20,7 +22,9 @@ static void refuse(struct network *n, const struct event_frame *e, err why, cons
     network_accept(n, e->peer, e->receipt, why);
 }
 
-/* ---- copies ------------------------------------------------------------------------------------------------------- */
+/* ---- copies
+ * -------------------------------------------------------------------------------------------------------
+ */
 
 static bool was_seen(const struct network *n, uint64_t key)
 {
@@ -38,9 +42,12 @@ static void remember(struct network *n, uint64_t key)
     *turn = (uint8_t)((*turn + 1) % SEEN_WAYS);
 }
 
-/* ---- for this node -------------------------------------------------------------------------------------------------- */
+/* ---- for this node
+ * --------------------------------------------------------------------------------------------------
+ */
 
-static err parse_message(const struct network *n, const struct event_frame *e, const struct bundle *b, struct message *m)
+static err parse_message(const struct network *n, const struct event_frame *e,
+                         const struct bundle *b, struct message *m)
 {
     if (b->flags & BUNDLE_IS_FRAGMENT)
         return ERR_UNSUPPORTED;
@@ -48,7 +55,8 @@ static err parse_message(const struct network *n, const struct event_frame *e, c
     if (service == SERVICE_NONE || service >= SERVICE_REGION || b->source.service != service)
         return ERR_NOT_FOUND;
     struct reader r = reader_of(b->payload.data, b->payload.size);
-    *m = (struct message){.from = b->source.node, .to = n->port->config->self, .service = (enum service)service};
+    *m = (struct message){
+        .from = b->source.node, .to = n->port->config->self, .service = (enum service)service};
     m->type = read_u16(&r);
     m->request = read_u64(&r);
     m->body = read_blob(&r, MESSAGE_BODY_MAX);
@@ -63,7 +71,8 @@ static err parse_message(const struct network *n, const struct event_frame *e, c
     return ERR_OK;
 }
 
-static void deliver(struct network *n, const struct event_frame *e, const struct bundle *b, uint64_t key)
+static void deliver(struct network *n, const struct event_frame *e, const struct bundle *b,
+                    uint64_t key)
 {
     if (was_seen(n, key)) {
         network_accept(n, e->peer, e->receipt, ERR_OK);
@@ -80,7 +89,9 @@ static void deliver(struct network *n, const struct event_frame *e, const struct
     n->deliver(n->context, &m);
 }
 
-/* ---- the border --------------------------------------------------------------------------------------------------------- */
+/* ---- the border
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 static bool is_trusted_member(const struct network *n, node_id id)
 {
@@ -89,20 +100,25 @@ static bool is_trusted_member(const struct network *n, node_id id)
 }
 
 /* Who it says it is from, to and by way of. Returns what is wrong, or NULL. */
-static const char *wrong_address(const struct network *n, const struct event_frame *e, const struct bundle *b)
+static const char *wrong_address(const struct network *n, const struct event_frame *e,
+                                 const struct bundle *b)
 {
     if (b->has_previous && !eid_equal(b->previous, eid_ipn(e->peer, 0)))
         return "the previous node is not the peer";
-    if (b->source.kind != EID_IPN || b->source.allocator != 0 || !is_trusted_member(n, b->source.node))
+    if (b->source.kind != EID_IPN || b->source.allocator != 0 ||
+        !is_trusted_member(n, b->source.node))
         return "the source is not a member";
-    if (b->destination.kind != EID_IPN || b->destination.allocator != 0 || !view_find(n->port->view, b->destination.node))
+    if (b->destination.kind != EID_IPN || b->destination.allocator != 0 ||
+        !view_find(n->port->view, b->destination.node))
         return "the destination is not a member";
     return NULL;
 }
 
-static void drop_and_accept(struct network *n, const struct event_frame *e, enum trace_id id, const char *what)
+static void drop_and_accept(struct network *n, const struct event_frame *e, enum trace_id id,
+                            const char *what)
 {
-    port_trace(n->port, id, e->peer, "a bundle from %s is dropped: %s", view_name(n->port->view, e->peer), what);
+    port_trace(n->port, id, e->peer, "a bundle from %s is dropped: %s",
+               view_name(n->port->view, e->peer), what);
     network_accept(n, e->peer, e->receipt, ERR_OK);
 }
 

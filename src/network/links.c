@@ -3,7 +3,8 @@
  *
  * Body of LINK_LOST and LINK_FOUND (little-endian):
  *   u32  the peer at the other end
- *   i64  LOST: TAI ns until which the link shall not be counted on (the end of the contact). FOUND: 0
+ *   i64  LOST: TAI ns until which the link shall not be counted on (the end of the contact). FOUND:
+ * 0
  */
 #include "network/plane.h"
 
@@ -36,7 +37,9 @@ void links_open(struct network *n)
             return; /* the rest is added when such a link comes up */
 }
 
-/* ---- pointing ------------------------------------------------------------------------------------------------- */
+/* ---- pointing
+ * -------------------------------------------------------------------------------------------------
+ */
 
 static bool may_point(const struct network *n, node_id peer)
 {
@@ -50,7 +53,9 @@ static void set_pointed(struct network *n, struct link *l, bool on)
         return;
     l->pointed = on;
     l->was_up = on && l->up;
-    port_effect(n->port, &(struct effect){.kind = EFFECT_POINT, .point = {.peer = l->peer, .on = on, .rate_bps = l->rate_bps}});
+    port_effect(n->port,
+                &(struct effect){.kind = EFFECT_POINT,
+                                 .point = {.peer = l->peer, .on = on, .rate_bps = l->rate_bps}});
 }
 
 static void set_open(struct network *n, struct link *l, bool open)
@@ -74,7 +79,8 @@ static void look_at_plan(struct network *n, struct link *l)
         l->contact_end = c->end;
         edge = MIN(edge, c->end + 1);
     } else if (next) {
-        edge = MIN(edge, next->start - POINT_AHEAD_NS <= now ? next->start : next->start - POINT_AHEAD_NS);
+        edge = MIN(edge, next->start - POINT_AHEAD_NS <= now ? next->start
+                                                             : next->start - POINT_AHEAD_NS);
     }
     const struct contact *aim = c ? c : next && next->start - POINT_AHEAD_NS <= now ? next : NULL;
     if (aim)
@@ -97,7 +103,8 @@ void links_point(struct network *n)
     }
 }
 
-/* ---- what links really do ---------------------------------------------------------------------------------------- */
+/* ---- what links really do
+ * ---------------------------------------------------------------------------------------- */
 
 static void publish(struct network *n, struct link *l, enum fact_type type, tai_ns until)
 {
@@ -108,7 +115,8 @@ static void publish(struct network *n, struct link *l, enum fact_type type, tai_
     ASSERT(writer_ok(&w));
     l->lost_at = n->port->now.mono;
     struct fact fact;
-    err e = n->port->facts ? facts_publish(n->port->facts, type, writer_span(&w), &fact) : ERR_UNREACHABLE;
+    err e = n->port->facts ? facts_publish(n->port->facts, type, writer_span(&w), &fact)
+                           : ERR_UNREACHABLE;
     (void)e; /* what could not be said now is said by a later tick */
 }
 
@@ -138,7 +146,8 @@ void links_event(struct network *n, const struct event_link *e)
     route_set_linked(&n->route, e->peer, e->up);
     if (e->up) {
         l->was_up = true;
-        port_trace(n->port, TRACE_LINK_UP, e->peer, "link to %s stands", view_name(n->port->view, e->peer));
+        port_trace(n->port, TRACE_LINK_UP, e->peer, "link to %s stands",
+                   view_name(n->port->view, e->peer));
         if (n->ready && called_lost(n, l))
             publish(n, l, FACT_LINK_FOUND, 0);
     } else {
@@ -172,7 +181,9 @@ void links_watch(struct network *n)
     }
 }
 
-/* ---- facts ------------------------------------------------------------------------------------------------------------ */
+/* ---- facts
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 void links_fact(struct network *n, const struct fact *f)
 {
@@ -180,7 +191,8 @@ void links_fact(struct network *n, const struct fact *f)
     node_id peer = read_u32(&r);
     tai_ns until = (tai_ns)read_u64(&r);
     bool lost = f->type == FACT_LINK_LOST;
-    if (!reader_at_end(&r) || peer == f->author || peer == NODE_NONE || until < 0 || (!lost && until != 0)) {
+    if (!reader_at_end(&r) || peer == f->author || peer == NODE_NONE || until < 0 ||
+        (!lost && until != 0)) {
         port_trace(n->port, TRACE_REFUSED, f->author, "a malformed link fact is ignored");
         return;
     }
@@ -188,7 +200,8 @@ void links_fact(struct network *n, const struct fact *f)
     struct link_fact *state = map_put_u64(&n->link_facts, (uint64_t)f->author << 32 | peer, &added);
     if (!state)
         return; /* routing goes on by the plan */
-    if (!added && (state->incarnation > f->incarnation || (state->incarnation == f->incarnation && state->seq >= f->seq)))
+    if (!added && (state->incarnation > f->incarnation ||
+                   (state->incarnation == f->incarnation && state->seq >= f->seq)))
         return;
     *state = (struct link_fact){.incarnation = f->incarnation, .seq = f->seq, .until = until};
     tai_ns both = MAX(said(n, f->author, peer), said(n, peer, f->author));

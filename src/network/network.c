@@ -6,8 +6,8 @@
 #include "network/plane.h"
 
 enum { ITEMS_DEFAULT = 1024, MEMORY_DEFAULT = 16 * 1024 * 1024, LARGE_SKY = 128 };
-#define HOP_NS NS_PER_MS            /* mono: what a relay needs to pass a bundle on */
-#define ACQUIRE_NS (3 * NS_PER_S)   /* mono: until an own link that should stand may come up */
+#define HOP_NS NS_PER_MS          /* mono: what a relay needs to pass a bundle on */
+#define ACQUIRE_NS (3 * NS_PER_S) /* mono: until an own link that should stand may come up */
 #define BUILD_INTERVAL_LARGE_NS (5 * NS_PER_S)
 
 static err open_tables(struct network *n)
@@ -28,16 +28,20 @@ static err open_tables(struct network *n)
     return spool_open(n);
 }
 
-err network_open(struct network **out, struct port *port, void (*deliver)(void *context, const struct message *m),
-                 void *context)
+err network_open(struct network **out, struct port *port,
+                 void (*deliver)(void *context, const struct message *m), void *context)
 {
     struct network *n = heap_alloc(port->heap, sizeof *n);
     if (!n)
         return ERR_NO_MEMORY;
     const struct limits *limits = &port->config->limits;
-    *n = (struct network){.port = port, .deliver = deliver, .context = context, .heap = port->heap,
+    *n = (struct network){.port = port,
+                          .deliver = deliver,
+                          .context = context,
+                          .heap = port->heap,
                           .items_max = limits->bundles_max ? limits->bundles_max : ITEMS_DEFAULT,
-                          .memory_max = limits->bundle_bytes_max ? limits->bundle_bytes_max : MEMORY_DEFAULT,
+                          .memory_max =
+                              limits->bundle_bytes_max ? limits->bundle_bytes_max : MEMORY_DEFAULT,
                           .seen_salt = hash_mix(port->config->seed, port->config->self)};
     /* Transfer numbers of an earlier start must not be taken for ours. */
     n->next_id = (uint64_t)port->config->boot << 40;
@@ -52,7 +56,9 @@ void network_close(struct network *n)
         item_drop_bytes(n, item);
 }
 
-/* ---- reach ---------------------------------------------------------------------------------------------------------- */
+/* ---- reach
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 enum reach { REACH_NEVER, REACH_LATER, REACH_SOON, REACH_LINKED };
 #define REACH_SOON_NS (5 * NS_PER_S)
@@ -77,7 +83,9 @@ static enum reach class_of(const struct view_member *m)
 {
     if (m->link_up)
         return REACH_LINKED;
-    return m->reach_ns == TIME_NEVER ? REACH_NEVER : m->reach_ns <= REACH_SOON_NS ? REACH_SOON : REACH_LATER;
+    return m->reach_ns == TIME_NEVER      ? REACH_NEVER
+           : m->reach_ns <= REACH_SOON_NS ? REACH_SOON
+                                          : REACH_LATER;
 }
 
 static void update_reach(struct network *n)
@@ -104,31 +112,38 @@ static void update_reach(struct network *n)
     n->reach_mono = n->port->now.mono;
 }
 
-/* A tree that aged is built anew, in a large sky not too often: what is far away is known better by those near it. */
+/* A tree that aged is built anew, in a large sky not too often: what is far away is known better by
+ * those near it. */
 static void refresh_routes(struct network *n)
 {
     mono_ns now = n->port->now.mono;
     for (size_t c = 0; c < ROUTE_CLASSES; c++) {
-        if (!n->route.trees[c].valid || route_is_fresh(&n->route, (enum route_class)c, n->port->now.wall))
+        if (!n->route.trees[c].valid ||
+            route_is_fresh(&n->route, (enum route_class)c, n->port->now.wall))
             continue;
         if (n->route.node_count <= LARGE_SKY || now - n->built_mono >= BUILD_INTERVAL_LARGE_NS) {
             route_stale(&n->route);
             n->built_mono = now;
         }
     }
-    bool moves = n->reach_moves && (n->route.node_count <= LARGE_SKY || now - n->reach_mono >= BUILD_INTERVAL_LARGE_NS);
-    if (n->reach_due || moves || !n->route.trees[ROUTE_SMALL].valid || n->reach_builds != n->route.builds)
+    bool moves = n->reach_moves && (n->route.node_count <= LARGE_SKY ||
+                                    now - n->reach_mono >= BUILD_INTERVAL_LARGE_NS);
+    if (n->reach_due || moves || !n->route.trees[ROUTE_SMALL].valid ||
+        n->reach_builds != n->route.builds)
         update_reach(n);
 }
 
-/* ---- events ------------------------------------------------------------------------------------------------------------ */
+/* ---- events
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 static void set_alarm(struct network *n)
 {
     const struct now *now = &n->port->now;
     mono_ns at = n->tick_at;
     if (n->ready && n->port->sky && n->next_edge != TIME_NEVER) {
-        duration_ns until = n->next_edge > now->wall ? time_wall_to_mono(now, n->next_edge - now->wall) : 0;
+        duration_ns until =
+            n->next_edge > now->wall ? time_wall_to_mono(now, n->next_edge - now->wall) : 0;
         if (until < at - now->mono)
             at = now->mono + until;
     }
@@ -225,12 +240,15 @@ void network_member(struct network *n, node_id member)
     after_event(n);
 }
 
-/* ---- looking inside --------------------------------------------------------------------------------------------------------- */
+/* ---- looking inside
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 uint64_t network_digest(const struct network *n)
 {
     uint64_t digest = 0;
-    for (struct map_node *node = map_first(&n->link_facts); node; node = map_next(&n->link_facts, node)) {
+    for (struct map_node *node = map_first(&n->link_facts); node;
+         node = map_next(&n->link_facts, node)) {
         const struct link_fact *f = map_value(node);
         uint8_t memory[32];
         struct writer w = writer_of(memory, sizeof memory);
@@ -245,9 +263,12 @@ uint64_t network_digest(const struct network *n)
 
 struct network_numbers network_numbers_of(const struct network *n)
 {
-    struct network_numbers numbers = {.bundles_in_flight = n->flying_count, .bundles_queued = n->items.count - n->flying_count,
-                                      .bundles_spooled = n->spooled_count, .bytes_in_memory = n->memory_bytes,
-                                      .spool_slots_used = n->spool.slots_used, .spool_recovered = n->spool.recovered};
+    struct network_numbers numbers = {.bundles_in_flight = n->flying_count,
+                                      .bundles_queued = n->items.count - n->flying_count,
+                                      .bundles_spooled = n->spooled_count,
+                                      .bytes_in_memory = n->memory_bytes,
+                                      .spool_slots_used = n->spool.slots_used,
+                                      .spool_recovered = n->spool.recovered};
     for (struct map_node *node = map_first(&n->links); node; node = map_next(&n->links, node))
         numbers.links_up += ((struct link *)map_value(node))->up;
     return numbers;
@@ -257,7 +278,8 @@ static bool queue_is_sound(const struct queue *q, const struct link *l, size_t *
 {
     const struct item *previous = NULL;
     for (const struct item *item = q->first; item; item = item->next) {
-        if (item->previous != previous || !item->queued || item->link != l || item->state != ITEM_WAITING)
+        if (item->previous != previous || !item->queued || item->link != l ||
+            item->state != ITEM_WAITING)
             return false;
         previous = item;
         (*count)++;
@@ -282,11 +304,15 @@ bool network_check(const struct network *n)
         memory += item->resident;
         flying += item->state != ITEM_WAITING;
         spooled += item->spool == SPOOL_DURABLE;
-        if ((item->state == ITEM_WAITING && !n->spool.recovered) ? false : item->queued != (item->state == ITEM_WAITING))
+        if ((item->state == ITEM_WAITING && !n->spool.recovered)
+                ? false
+                : item->queued != (item->state == ITEM_WAITING))
             return false;
-        if ((item->resident == 0 && item->spool != SPOOL_DURABLE) || (item->spool == SPOOL_DURABLE && item->upstream_count > 0))
+        if ((item->resident == 0 && item->spool != SPOOL_DURABLE) ||
+            (item->spool == SPOOL_DURABLE && item->upstream_count > 0))
             return false;
     }
-    return count == n->items.count && memory == n->memory_bytes && flying == n->flying_count && spooled == n->spooled_count &&
-           queued + flying <= count && route_check(&n->route) && spool_check(n);
+    return count == n->items.count && memory == n->memory_bytes && flying == n->flying_count &&
+           spooled == n->spooled_count && queued + flying <= count && route_check(&n->route) &&
+           spool_check(n);
 }

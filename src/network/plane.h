@@ -1,5 +1,6 @@
 /*
- * network/plane.h - what the files of the network plane share: links, queued bundles, the spool. Not for other rooms.
+ * network/plane.h - what the files of the network plane share: links, queued bundles, the spool.
+ * Not for other rooms.
  *
  * network.c  opens, ticks, reports reach        links.c  points terminals, folds link facts
  * frame.c    bundles that come in                queue.c  bundles that wait and go out
@@ -15,11 +16,12 @@
 enum { PRIORITIES = 3, UPSTREAM_MAX = 2, SEEN_SETS = 512, SEEN_WAYS = 4 };
 enum { LINK_WINDOW_BYTES = 16 * 1024 * 1024, LINK_WINDOW_COUNT = 64, LINK_WINDOW_CONTROL = 96 };
 #define TICK_NS NS_PER_S
-#define CUSTODY_WAIT_NS NS_PER_S         /* longer on its way: write it to disk and acknowledge */
+#define CUSTODY_WAIT_NS NS_PER_S          /* longer on its way: write it to disk and acknowledge */
 #define CUSTODY_REFUSE_NS (10 * NS_PER_S) /* nowhere to go and no disk: give it back */
-#define BRIEF_WAIT_NS (5 * NS_PER_S)     /* how long a bundle without custody waits */
-#define POINT_AHEAD_NS NS_PER_S          /* wall */
-#define ACQUIRE_GRACE_NS (10 * NS_PER_S) /* mono: a link that never came up in this contact gets more time */
+#define BRIEF_WAIT_NS (5 * NS_PER_S)      /* how long a bundle without custody waits */
+#define POINT_AHEAD_NS NS_PER_S           /* wall */
+#define ACQUIRE_GRACE_NS                                                                           \
+    (10 * NS_PER_S) /* mono: a link that never came up in this contact gets more time */
 #define LOST_INTERVAL_NS (30 * NS_PER_S) /* mono, between facts about one link */
 #define LIFETIME_DEFAULT_NS NS_PER_DAY
 
@@ -27,19 +29,20 @@ enum item_state { ITEM_WAITING, ITEM_LOADING, ITEM_FLYING };
 enum spool_state { SPOOL_NONE, SPOOL_WANTED, SPOOL_WRITING, SPOOL_DURABLE };
 
 struct link;
-struct item { /* one bundle that this node is responsible for, or tries to pass on */
+struct item {         /* one bundle that this node is responsible for, or tries to pass on */
     uint64_t id, key; /* id is also the transfer number */
     struct item *previous, *next;         /* in its queue */
     struct item *all_previous, *all_next; /* of all, by age */
-    struct link *link;                    /* whose queue it is in or over which it flies; NULL: parked */
+    struct link *link; /* whose queue it is in or over which it flies; NULL: parked */
     enum item_state state;
     enum spool_state spool;
-    node_id destination, from;            /* from: the hop it came from; self for our own */
+    node_id destination, from; /* from: the hop it came from; self for our own */
     tai_ns expiry, received;
     mono_ns queued_at, retry_at;
     uint64_t size;
-    uint64_t resident;                    /* bytes of it in memory */
-    struct slice parts[3];                /* our own: head, payload, tail; else or once spooled: parts[0] is all of it */
+    uint64_t resident; /* bytes of it in memory */
+    struct slice
+        parts[3]; /* our own: head, payload, tail; else or once spooled: parts[0] is all of it */
     uint32_t slot, slot_count, body_crc;
     uint8_t priority, tries;
     bool own, no_custody, link_only, queued;
@@ -47,7 +50,7 @@ struct item { /* one bundle that this node is responsible for, or tries to pass 
     struct {
         node_id peer;
         uint64_t receipt;
-    } upstream[UPSTREAM_MAX];             /* who waits for our acknowledgement */
+    } upstream[UPSTREAM_MAX]; /* who waits for our acknowledgement */
 };
 
 struct queue {
@@ -59,13 +62,14 @@ struct link {
     bool up, pointed, open, was_up;
     uint64_t rate_bps, flying_bytes;
     uint32_t flying_count;
-    tai_ns edge;            /* when the plan is to be looked at again */
+    tai_ns edge; /* when the plan is to be looked at again */
     tai_ns contact_end;
     mono_ns open_since, down_since, lost_at;
     struct queue queues[PRIORITIES];
 };
 
-struct link_fact { /* folded: what an author says of its link to a peer; the highest (incarnation, seq) counts */
+struct link_fact { /* folded: what an author says of its link to a peer; the highest (incarnation,
+                      seq) counts */
     uint32_t incarnation;
     uint64_t seq;
     tai_ns until; /* 0: found */
@@ -81,10 +85,10 @@ struct spool {
     uint64_t capacity;
     uint32_t slots, slots_used, hint;
     uint64_t *bitmap;
-    struct map ops;       /* op → struct spool_op */
-    struct map records;   /* first slot → struct item * */
-    struct map dirty;     /* table sector's offset → nothing */
-    struct map deferred;  /* first slot → u32 count: freed when the running cycle ends */
+    struct map ops;      /* op → struct spool_op */
+    struct map records;  /* first slot → struct item * */
+    struct map dirty;    /* table sector's offset → nothing */
+    struct map deferred; /* first slot → u32 count: freed when the running cycle ends */
     uint32_t groups, group_next, group_tries;
     uint32_t cycle_pending;
     bool recovered, cycle_running, cycle_failed;
@@ -98,40 +102,42 @@ struct network {
     struct heap *heap;
     bool ready;
     struct route route;
-    struct map links;        /* peer → struct link */
-    struct map items;        /* id → struct item * */
-    struct map keys;         /* key → struct item *, of all but link-only bundles */
-    struct queue parked;     /* no way, or waiting for a retry */
+    struct map links;    /* peer → struct link */
+    struct map items;    /* id → struct item * */
+    struct map keys;     /* key → struct item *, of all but link-only bundles */
+    struct queue parked; /* no way, or waiting for a retry */
     struct item *oldest, *newest;
-    struct map link_facts;   /* author << 32 | peer → struct link_fact */
+    struct map link_facts; /* author << 32 | peer → struct link_fact */
     struct spool spool;
     uint64_t next_id, next_sequence, seen_salt;
     uint64_t memory_bytes, memory_max;
     uint32_t items_max;
     size_t flying_count, spooled_count;
-    uint64_t *seen;          /* SEEN_SETS × SEEN_WAYS keys of delivered bundles */
+    uint64_t *seen; /* SEEN_SETS × SEEN_WAYS keys of delivered bundles */
     uint8_t *seen_turn;
     mono_ns tick_at, built_mono, reach_mono;
     tai_ns next_edge;
     uint64_t routed_builds, reach_builds;
-    bool reach_moves;        /* some member's reach changes with time alone */
+    bool reach_moves; /* some member's reach changes with time alone */
     bool reach_due;
-    struct map reach_of;     /* member → uint8_t class */
+    struct map reach_of; /* member → uint8_t class */
 };
 
 /* queue.c */
 /* Takes a checked bundle for another node: it will be answered. FULL: it was not taken. */
-err queue_relay(struct network *n, const struct event_frame *e, const struct bundle *b, uint64_t key);
+err queue_relay(struct network *n, const struct event_frame *e, const struct bundle *b,
+                uint64_t key);
 err queue_send(struct network *n, const struct message *m);
 void queue_sent(struct network *n, const struct event_sent *e);
 void queue_pump(struct network *n, struct link *l);
-void queue_route(struct network *n, struct item *item); /* finds the queue where it belongs now; does not pump */
+void queue_route(struct network *n,
+                 struct item *item); /* finds the queue where it belongs now; does not pump */
 void queue_reroute_all(struct network *n);
 void queue_tick(struct network *n);
 void queue_loaded(struct network *n, struct item *item, err status, struct slice data);
 void queue_durable(struct network *n, struct item *item);
-struct item *item_new(struct network *n);               /* NULL: a limit is reached */
-bool item_index(struct network *n, struct item *item);  /* enters id and key; false: no memory */
+struct item *item_new(struct network *n);              /* NULL: a limit is reached */
+bool item_index(struct network *n, struct item *item); /* enters id and key; false: no memory */
 void item_free(struct network *n, struct item *item);
 void item_drop_bytes(struct network *n, struct item *item);
 
@@ -143,8 +149,8 @@ void network_accept(struct network *n, node_id peer, uint64_t receipt, err statu
 struct link *link_find(const struct network *n, node_id peer);
 struct link *link_add(struct network *n, node_id peer); /* NULL: no memory */
 void links_open(struct network *n);
-void links_point(struct network *n);    /* looks at the plan where an edge is due */
-void links_watch(struct network *n);    /* unpredicted losses */
+void links_point(struct network *n); /* looks at the plan where an edge is due */
+void links_watch(struct network *n); /* unpredicted losses */
 void links_event(struct network *n, const struct event_link *e);
 void links_fact(struct network *n, const struct fact *f);
 void links_member(struct network *n, node_id member);

@@ -1,12 +1,16 @@
 /*
- * Queues: every bundle this node is responsible for is an item; it waits in the queue of its next hop (or parked, without a
- * way), is loaded from disk if need be, flies, and ends when the next hop has it.
+ * Queues: every bundle this node is responsible for is an item; it waits in the queue of its next
+ * hop (or parked, without a way), is loaded from disk if need be, flies, and ends when the next hop
+ * has it.
  *
- *   WAITING → LOADING → FLYING → (end)      LOADING, FLYING → WAITING when reading or sending failed
+ *   WAITING → LOADING → FLYING → (end)      LOADING, FLYING → WAITING when reading or sending
+ * failed
  */
 #include "network/plane.h"
 
-/* ---- lists --------------------------------------------------------------------------------------------------------- */
+/* ---- lists
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 static void queue_remove(struct network *n, struct item *item)
 {
@@ -32,7 +36,9 @@ static void queue_append(struct network *n, struct item *item, struct link *l)
     item->queued = true;
 }
 
-/* ---- items ----------------------------------------------------------------------------------------------------------- */
+/* ---- items
+ * -----------------------------------------------------------------------------------------------------------
+ */
 
 struct item *item_new(struct network *n)
 {
@@ -77,7 +83,8 @@ void item_drop_bytes(struct network *n, struct item *item)
     item->resident = 0;
 }
 
-/* Ends an item that was indexed. Whoever still waits for an acknowledgement must have been answered. */
+/* Ends an item that was indexed. Whoever still waits for an acknowledgement must have been
+ * answered. */
 void item_free(struct network *n, struct item *item)
 {
     ASSERT(item->upstream_count == 0 && item->state == ITEM_WAITING);
@@ -100,7 +107,9 @@ static void answer_upstream(struct network *n, struct item *item, err status)
     item->upstream_count = 0;
 }
 
-/* ---- the way out -------------------------------------------------------------------------------------------------------- */
+/* ---- the way out
+ * --------------------------------------------------------------------------------------------------------
+ */
 
 static struct link *next_link(struct network *n, const struct item *item)
 {
@@ -108,7 +117,8 @@ static struct link *next_link(struct network *n, const struct item *item)
     if (item->link_only || (direct && direct->up))
         return direct;
     struct route_way way;
-    if (!route_to(&n->route, route_class_of(item->size), n->port->now.wall, item->destination, &way))
+    if (!route_to(&n->route, route_class_of(item->size), n->port->now.wall, item->destination,
+                  &way))
         return NULL;
     /* Straight back to where it came from: views differ; let them agree before it bounces. */
     if (way.first == item->from && n->port->now.mono < item->queued_at + TICK_NS)
@@ -150,7 +160,8 @@ static void lift_off(struct network *n, struct item *item, struct link *l, enum 
 static void land(struct network *n, struct item *item)
 {
     struct link *l = item->link;
-    ASSERT(l && item->state != ITEM_WAITING && l->flying_count > 0 && l->flying_bytes >= item->size);
+    ASSERT(l && item->state != ITEM_WAITING && l->flying_count > 0 &&
+           l->flying_bytes >= item->size);
     l->flying_bytes -= item->size;
     l->flying_count--;
     n->flying_count--;
@@ -158,7 +169,8 @@ static void land(struct network *n, struct item *item)
     item->state = ITEM_WAITING;
 }
 
-/* A relayed bundle: new head and tail around the payload block as it came. False: no memory, or not ours to repair. */
+/* A relayed bundle: new head and tail around the payload block as it came. False: no memory, or not
+ * ours to repair. */
 static bool relay_parts(struct network *n, const struct item *item, struct slice out[3], err *why)
 {
     struct slice raw = item->parts[0];
@@ -188,7 +200,8 @@ static bool relay_parts(struct network *n, const struct item *item, struct slice
 
 static err send_now(struct network *n, struct item *item, struct link *l)
 {
-    struct effect e = {.kind = EFFECT_SEND, .send = {.peer = l->peer, .transfer = item->id, .priority = item->priority}};
+    struct effect e = {.kind = EFFECT_SEND,
+                       .send = {.peer = l->peer, .transfer = item->id, .priority = item->priority}};
     err why = ERR_OK;
     if (!item->own && !relay_parts(n, item, e.send.parts, &why))
         return why;
@@ -259,7 +272,9 @@ static void route_and_pump(struct network *n, struct item *item)
         spool_want(n, item);
 }
 
-/* ---- bundles of our own --------------------------------------------------------------------------------------------------- */
+/* ---- bundles of our own
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 enum { MESSAGE_HEAD = 14 };
 
@@ -267,7 +282,8 @@ static err encode_own(struct network *n, const struct message *m, struct item *i
 {
     struct port *p = n->port;
     size_t first_size = MESSAGE_HEAD + m->body.size, room = first_size + 256;
-    struct buf *first = buf_new_heap(n->heap, first_size), *head = buf_new_heap(n->heap, room + BUNDLE_TAIL_MAX);
+    struct buf *first = buf_new_heap(n->heap, first_size),
+               *head = buf_new_heap(n->heap, room + BUNDLE_TAIL_MAX);
     struct slice payload = m->payload;
     if (!first || !head || slice_keep(&payload, n->heap) != ERR_OK) {
         buf_unref(first);
@@ -280,12 +296,17 @@ static err encode_own(struct network *n, const struct message *m, struct item *i
     write_blob(&w, m->body);
     ASSERT(writer_ok(&w) && w.at == first_size);
     duration_ns lifetime = m->lifetime_ns > 0 ? m->lifetime_ns : LIFETIME_DEFAULT_NS;
-    struct bundle b = {.flags = BUNDLE_NO_FRAGMENT, .destination = eid_ipn(m->to, m->service),
-                       .source = eid_ipn(p->config->self, m->service), .creation_ms = MAX(bundle_dtn_time_ms(p->now.wall), 1u),
-                       .sequence = (uint64_t)p->config->boot << 32 | (++n->next_sequence & UINT32_MAX),
+    struct bundle b = {.flags = BUNDLE_NO_FRAGMENT,
+                       .destination = eid_ipn(m->to, m->service),
+                       .source = eid_ipn(p->config->self, m->service),
+                       .creation_ms = MAX(bundle_dtn_time_ms(p->now.wall), 1u),
+                       .sequence =
+                           (uint64_t)p->config->boot << 32 | (++n->next_sequence & UINT32_MAX),
                        .lifetime_ms = (uint64_t)(lifetime + NS_PER_MS - 1) / (uint64_t)NS_PER_MS,
-                       .priority = MIN(m->priority, PRIORITIES - 1), .no_custody = m->no_custody};
-    struct writer hw = writer_of(head->data, room), tw = writer_of(head->data + room, BUNDLE_TAIL_MAX);
+                       .priority = MIN(m->priority, PRIORITIES - 1),
+                       .no_custody = m->no_custody};
+    struct writer hw = writer_of(head->data, room),
+                  tw = writer_of(head->data + room, BUNDLE_TAIL_MAX);
     bool fits = bundle_encode(&b, writer_span(&w), slice_span(payload), CRC_32C, &hw, &tw);
     ASSERT(fits);
     buf_unref(first);
@@ -327,10 +348,13 @@ err queue_send(struct network *n, const struct message *m)
     return ERR_OK;
 }
 
-/* ---- bundles of others ------------------------------------------------------------------------------------------------------ */
+/* ---- bundles of others
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 /* A relayed bundle, checked by frame.c: becomes an item or is told that there is no room. */
-static err take_relay(struct network *n, const struct event_frame *e, const struct bundle *b, uint64_t key)
+static err take_relay(struct network *n, const struct event_frame *e, const struct bundle *b,
+                      uint64_t key)
 {
     if (n->memory_bytes + e->data.size > n->memory_max)
         return ERR_FULL;
@@ -364,7 +388,8 @@ static err take_relay(struct network *n, const struct event_frame *e, const stru
     return ERR_OK;
 }
 
-err queue_relay(struct network *n, const struct event_frame *e, const struct bundle *b, uint64_t key)
+err queue_relay(struct network *n, const struct event_frame *e, const struct bundle *b,
+                uint64_t key)
 {
     struct item **held = map_find_u64(&n->keys, key);
     if (!held)
@@ -381,7 +406,9 @@ err queue_relay(struct network *n, const struct event_frame *e, const struct bun
     return ERR_OK;
 }
 
-/* ---- answers ------------------------------------------------------------------------------------------------------------------ */
+/* ---- answers
+ * ------------------------------------------------------------------------------------------------------------------
+ */
 
 void queue_sent(struct network *n, const struct event_sent *e)
 {
@@ -431,7 +458,9 @@ void queue_durable(struct network *n, struct item *item)
         item_drop_bytes(n, item);
 }
 
-/* ---- time ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- time
+ * -------------------------------------------------------------------------------------------------------------------------
+ */
 
 void queue_reroute_all(struct network *n)
 {
@@ -444,8 +473,8 @@ void queue_reroute_all(struct network *n)
 
 static void expire(struct network *n, struct item *item)
 {
-    port_trace(n->port, TRACE_BUNDLE_EXPIRED, item->destination, "a bundle for %s outlived its time",
-               view_name(n->port->view, item->destination));
+    port_trace(n->port, TRACE_BUNDLE_EXPIRED, item->destination,
+               "a bundle for %s outlived its time", view_name(n->port->view, item->destination));
     answer_upstream(n, item, ERR_OK); /* deleted for good: nobody shall keep it */
     item_free(n, item);
 }
@@ -459,14 +488,16 @@ static void tend(struct network *n, struct item *item)
         expire(n, item);
     } else if (waits && item->no_custody && age >= BRIEF_WAIT_NS) {
         item_free(n, item);
-    } else if (waits && item->upstream_count > 0 && age >= CUSTODY_REFUSE_NS && item->spool == SPOOL_NONE) {
+    } else if (waits && item->upstream_count > 0 && age >= CUSTODY_REFUSE_NS &&
+               item->spool == SPOOL_NONE) {
         answer_upstream(n, item, ERR_FULL); /* it stays with the one before us */
         port_count(n->port, METRIC_BUNDLES_REFUSED, 1);
         item_free(n, item);
     } else {
         if (!item->no_custody && age >= CUSTODY_WAIT_NS)
             spool_want(n, item);
-        if (waits && n->memory_bytes > n->memory_max / 2 && item->spool == SPOOL_DURABLE && item->resident > 0)
+        if (waits && n->memory_bytes > n->memory_max / 2 && item->spool == SPOOL_DURABLE &&
+            item->resident > 0)
             item_drop_bytes(n, item);
     }
 }

@@ -2,7 +2,9 @@
 
 #include <string.h>
 
-/* ---- the plan ---------------------------------------------------------------------------------------------------- */
+/* ---- the plan
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 static size_t sky_nodes(const void *context)
 {
@@ -19,7 +21,8 @@ static const node_id *sky_node_peers(const void *context, node_id node, size_t *
     return sky_peers(context, node, count);
 }
 
-static const struct contact *sky_node_contacts(const void *context, node_id node, const node_id *peer, size_t *count)
+static const struct contact *sky_node_contacts(const void *context, node_id node,
+                                               const node_id *peer, size_t *count)
 {
     const struct sky *sky = context;
     (void)node;
@@ -31,7 +34,9 @@ struct route_sky route_sky_of(const struct sky *sky)
     return (struct route_sky){sky, sky_nodes, sky_node, sky_node_peers, sky_node_contacts};
 }
 
-/* ---- the index ---------------------------------------------------------------------------------------------------- */
+/* ---- the index
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 static uint32_t index_of(const struct route *r, node_id node)
 {
@@ -51,10 +56,11 @@ bool route_knows(const struct route *r, node_id node)
     return index_of(r, node) != UINT32_MAX;
 }
 
-err route_init(struct route *r, struct heap *heap, const struct route_sky *sky, node_id self, duration_ns hop_ns,
-               duration_ns acquire_ns)
+err route_init(struct route *r, struct heap *heap, const struct route_sky *sky, node_id self,
+               duration_ns hop_ns, duration_ns acquire_ns)
 {
-    *r = (struct route){.heap = heap, .sky = *sky, .self = self, .hop_ns = hop_ns, .acquire_ns = acquire_ns};
+    *r = (struct route){
+        .heap = heap, .sky = *sky, .self = self, .hop_ns = hop_ns, .acquire_ns = acquire_ns};
     map_init(&r->lost, heap, sizeof(tai_ns));
     size_t n = sky->node_count(sky->context), edges = 0, count;
     r->node_count = n;
@@ -98,7 +104,9 @@ void route_free(struct route *r)
     *r = (struct route){0};
 }
 
-/* ---- corrections --------------------------------------------------------------------------------------------------- */
+/* ---- corrections
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 void route_stale(struct route *r)
 {
@@ -149,15 +157,18 @@ err route_set_lost(struct route *r, node_id a, node_id b, tai_ns until)
     return ERR_OK;
 }
 
-/* ---- the search ------------------------------------------------------------------------------------------------------ */
+/* ---- the search
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 static duration_ns transmission_ns(uint64_t bits, uint64_t rate_bps)
 {
-    return rate_bps == 0 ? TIME_NEVER / 4 : (duration_ns)(bits * 1000 / MAX(rate_bps / 1000000, (uint64_t)1));
+    return rate_bps == 0 ? TIME_NEVER / 4
+                         : (duration_ns)(bits * 1000 / MAX(rate_bps / 1000000, (uint64_t)1));
 }
 
-tai_ns route_cross(const struct contact *contacts, size_t count, tai_ns t, uint64_t bits, const struct contact **used,
-                   tai_ns *departure)
+tai_ns route_cross(const struct contact *contacts, size_t count, tai_ns t, uint64_t bits,
+                   const struct contact **used, tai_ns *departure)
 {
     size_t low = 0, high = count; /* the first contact that has not ended */
     while (low < high) {
@@ -194,19 +205,21 @@ struct search {
     struct route *r;
     struct route_label *best;
     struct front *now, *next;
-    uint32_t *place;  /* where a node is in `next`, valid if < next_count and it says so itself */
+    uint32_t *place; /* where a node is in `next`, valid if < next_count and it says so itself */
     size_t now_count, next_count;
     uint64_t bits;
     tai_ns start;
 };
 
 /* A way over this node's own link: it stands, or it should and may come up soon. */
-static tai_ns cross_own(const struct search *s, uint32_t target, const struct contact *contacts, size_t count,
-                        const struct contact **used, tai_ns *departure)
+static tai_ns cross_own(const struct search *s, uint32_t target, const struct contact *contacts,
+                        size_t count, const struct contact **used, tai_ns *departure)
 {
-    static const struct contact unplanned = {.end = TIME_NEVER / 2, .rate_bps = 100000000, .delay_us_mean = 10000};
+    static const struct contact unplanned = {
+        .end = TIME_NEVER / 2, .rate_bps = 100000000, .delay_us_mean = 10000};
     const struct route *r = s->r;
-    const tai_ns *lost = r->lost.count ? map_find_u64(&r->lost, edge_key(r->self, r->nodes[target])) : NULL;
+    const tai_ns *lost =
+        r->lost.count ? map_find_u64(&r->lost, edge_key(r->self, r->nodes[target])) : NULL;
     if (r->linked[target]) {
         tai_ns at = route_cross(contacts, count, s->start, s->bits, used, departure);
         if (at != TIME_NEVER && *departure == s->start)
@@ -220,11 +233,13 @@ static tai_ns cross_own(const struct search *s, uint32_t target, const struct co
     tai_ns at = route_cross(contacts, count, from, s->bits, used, departure);
     if (at == TIME_NEVER || *departure > s->start + r->acquire_ns)
         return at;
-    return route_cross(contacts, count, MAX(from, s->start + r->acquire_ns), s->bits, used, departure);
+    return route_cross(contacts, count, MAX(from, s->start + r->acquire_ns), s->bits, used,
+                       departure);
 }
 
-static tai_ns cross_other(const struct search *s, uint32_t node, uint32_t target, tai_ns t, const struct contact *contacts,
-                          size_t count, const struct contact **used, tai_ns *departure)
+static tai_ns cross_other(const struct search *s, uint32_t node, uint32_t target, tai_ns t,
+                          const struct contact *contacts, size_t count, const struct contact **used,
+                          tai_ns *departure)
 {
     const struct route *r = s->r;
     if (r->lost.count > 0) {
@@ -246,22 +261,29 @@ static bool is_better(const struct route_label *a, const struct route_label *b)
     return a->first < b->first;
 }
 
-static void relax(struct search *s, const struct front *from, uint32_t target, const struct contact *contacts, size_t count)
+static void relax(struct search *s, const struct front *from, uint32_t target,
+                  const struct contact *contacts, size_t count)
 {
     const struct contact *used = NULL;
     tai_ns departure = 0;
     bool own = from->label.hops == 0;
     tai_ns ready = own ? s->start : from->label.arrival + s->r->hop_ns;
-    tai_ns arrival = own ? cross_own(s, target, contacts, count, &used, &departure)
-                         : cross_other(s, from->node, target, ready, contacts, count, &used, &departure);
+    tai_ns arrival =
+        own ? cross_own(s, target, contacts, count, &used, &departure)
+            : cross_other(s, from->node, target, ready, contacts, count, &used, &departure);
     if (arrival == TIME_NEVER)
         return;
-    struct route_label label = {.arrival = arrival, .hops = (uint16_t)(from->label.hops + 1), .end = MIN(from->label.end, used->end),
+    struct route_label label = {.arrival = arrival,
+                                .hops = (uint16_t)(from->label.hops + 1),
+                                .end = MIN(from->label.end, used->end),
                                 .first = own ? s->r->nodes[target] : from->label.first,
-                                .open = from->label.open && departure == ready, .slack = from->label.slack};
-    /* Leaving later changes nothing while this contact still takes it or, at the first wait, until the waiting is over. */
+                                .open = from->label.open && departure == ready,
+                                .slack = from->label.slack};
+    /* Leaving later changes nothing while this contact still takes it or, at the first wait, until
+     * the waiting is over. */
     if (label.open)
-        label.slack = MIN(label.slack, used->end - departure - transmission_ns(s->bits, used->rate_bps));
+        label.slack =
+            MIN(label.slack, used->end - departure - transmission_ns(s->bits, used->rate_bps));
     else if (from->label.open)
         label.slack = MIN(label.slack, departure - ready);
     if (!is_better(&label, &s->best[target]))
@@ -287,7 +309,8 @@ static void expand(struct search *s, const struct front *from)
         if (s->best[targets[i]].arrival <= from->label.arrival)
             continue;
         size_t contact_count;
-        const struct contact *contacts = r->sky.contacts(r->sky.context, r->nodes[from->node], &peers[i], &contact_count);
+        const struct contact *contacts =
+            r->sky.contacts(r->sky.context, r->nodes[from->node], &peers[i], &contact_count);
         relax(s, from, targets[i], contacts, contact_count);
     }
 }
@@ -297,7 +320,10 @@ static void search_all(struct search *s, uint32_t self)
     struct route *r = s->r;
     for (size_t i = 0; i < r->node_count; i++)
         s->best[i] = (struct route_label){.arrival = TIME_NEVER, .hops = UINT16_MAX};
-    s->best[self] = (struct route_label){.arrival = s->start, .end = TIME_NEVER, .slack = TIME_NEVER, .open = true,
+    s->best[self] = (struct route_label){.arrival = s->start,
+                                         .end = TIME_NEVER,
+                                         .slack = TIME_NEVER,
+                                         .open = true,
                                          .first = r->self};
     s->now[0] = (struct front){s->best[self], self};
     s->now_count = 1;
@@ -326,8 +352,14 @@ static bool build(struct route *r, enum route_class class, tai_ns now)
     uint32_t *place = heap_alloc(r->heap, n * sizeof *place);
     bool ok = tree->labels && a && b && place;
     if (ok) {
-        struct search s = {.r = r, .best = tree->labels, .now = a, .next = b, .place = place, .start = now,
-                           .bits = 8ull * (class == ROUTE_SMALL ? ROUTE_SMALL_BYTES : ROUTE_BULK_BYTES)};
+        struct search s = {.r = r,
+                           .best = tree->labels,
+                           .now = a,
+                           .next = b,
+                           .place = place,
+                           .start = now,
+                           .bits = 8ull *
+                                   (class == ROUTE_SMALL ? ROUTE_SMALL_BYTES : ROUTE_BULK_BYTES)};
         search_all(&s, self);
         tai_ns slack = TIME_NEVER;
         for (size_t i = 0; i < n; i++)
@@ -350,7 +382,8 @@ bool route_is_fresh(const struct route *r, enum route_class class, tai_ns now)
     return tree->valid && now >= tree->built_at && now <= tree->valid_until;
 }
 
-bool route_to(struct route *r, enum route_class class, tai_ns now, node_id node, struct route_way *out)
+bool route_to(struct route *r, enum route_class class, tai_ns now, node_id node,
+              struct route_way *out)
 {
     uint32_t i = index_of(r, node);
     if (i == UINT32_MAX || (!r->trees[class].valid && !build(r, class, now)))
@@ -360,7 +393,8 @@ bool route_to(struct route *r, enum route_class class, tai_ns now, node_id node,
         return false;
     /* A way without waiting moves with the time of leaving. */
     tai_ns later = l->open && now > r->trees[class].built_at ? now - r->trees[class].built_at : 0;
-    *out = (struct route_way){.arrival = l->arrival + later, .first = l->first, .hops = l->hops, .open = l->open};
+    *out = (struct route_way){
+        .arrival = l->arrival + later, .first = l->first, .hops = l->hops, .open = l->open};
     return true;
 }
 

@@ -1,18 +1,18 @@
 /*
- * network/route.h - earliest arrival over the predicted contacts: one tree from this node to all others.
+ * network/route.h - earliest arrival over the predicted contacts: one tree from this node to all
+ * others.
  *
- * Story:   links are intervals and waiting never hurts, so the best way to everybody at once is a shortest-path tree over
- *          nodes whose edges know when they are up. The search goes by number of hops: layer k holds the earliest arrival
- *          with at most k hops, so that of all ways with the earliest arrival the one with the fewest hops wins exactly
- *          (CCSDS 734.3-B-1 §3.2.8.1.4, keys 1 and 2); among the labels of a layer the later termination and then the
- *          smaller first hop win (keys 3 and 4, as far as the labels that are kept tell them apart).
- *          Corrections to the plan: what this node's links really do, edges that a node reported as lost, nodes through
- *          which nothing shall go.
- * Owns:    index, corrections, labels (in `heap`; about 60 bytes per node and 8 per directed pair). Borrows the plan.
- * Units:   TAI ns (wall), bytes, bit/s.
- * Errors:  NO_MEMORY.   Limits: 65,535 hops.
- * Threads: single owner.   Invariant: route_check().
- * Source:  dtn.md §5 (measurements); Bellman 1958 layers with copies of labels instead of a heap.
+ * Story:   links are intervals and waiting never hurts, so the best way to everybody at once is a
+ * shortest-path tree over nodes whose edges know when they are up. The search goes by number of
+ * hops: layer k holds the earliest arrival with at most k hops, so that of all ways with the
+ * earliest arrival the one with the fewest hops wins exactly (CCSDS 734.3-B-1 §3.2.8.1.4, keys 1
+ * and 2); among the labels of a layer the later termination and then the smaller first hop win
+ * (keys 3 and 4, as far as the labels that are kept tell them apart). Corrections to the plan: what
+ * this node's links really do, edges that a node reported as lost, nodes through which nothing
+ * shall go. Owns:    index, corrections, labels (in `heap`; about 60 bytes per node and 8 per
+ * directed pair). Borrows the plan. Units:   TAI ns (wall), bytes, bit/s. Errors:  NO_MEMORY.
+ * Limits: 65,535 hops. Threads: single owner.   Invariant: route_check(). Source:  dtn.md §5
+ * (measurements); Bellman 1958 layers with copies of labels instead of a heap.
  */
 #ifndef NOCT_NETWORK_ROUTE_H
 #define NOCT_NETWORK_ROUTE_H
@@ -21,27 +21,33 @@
 #include "core/ids.h"
 #include "orbit/sky.h"
 
-/* The contact plan as routing sees it; hand-made in tests. Peers and contacts are sorted (by id, by start), contacts of
- * a pair disjoint; edges exist in both directions. */
+/* The contact plan as routing sees it; hand-made in tests. Peers and contacts are sorted (by id, by
+ * start), contacts of a pair disjoint; edges exist in both directions. */
 struct route_sky {
     const void *context;
     size_t (*node_count)(const void *context);
     node_id (*node_at)(const void *context, size_t index); /* ascending */
     const node_id *(*peers)(const void *context, node_id node, size_t *count);
-    const struct contact *(*contacts)(const void *context, node_id node, const node_id *peer, size_t *count); /* `peer` points into peers() */
+    const struct contact *(*contacts)(const void *context, node_id node, const node_id *peer,
+                                      size_t *count); /* `peer` points into peers() */
 };
 struct route_sky route_sky_of(const struct sky *sky); /* NULL: an empty sky */
 
-enum route_class { ROUTE_SMALL, ROUTE_BULK, ROUTE_CLASSES }; /* bundles of up to 64 KiB, and larger ones */
+enum route_class {
+    ROUTE_SMALL,
+    ROUTE_BULK,
+    ROUTE_CLASSES
+}; /* bundles of up to 64 KiB, and larger ones */
 enum { ROUTE_SMALL_BYTES = 64 * 1024, ROUTE_BULK_BYTES = 1024 * 1024 };
 
 struct route_label {
-    tai_ns arrival;   /* TIME_NEVER: no way within the plan */
-    tai_ns slack;     /* the way stays as it is (one without waiting: shifted) while leaving up to this much later */
-    tai_ns end;       /* termination: the first contact on the way to close */
-    uint32_t first;   /* node id of the first hop */
+    tai_ns arrival; /* TIME_NEVER: no way within the plan */
+    tai_ns slack; /* the way stays as it is (one without waiting: shifted) while leaving up to this
+                     much later */
+    tai_ns end;   /* termination: the first contact on the way to close */
+    uint32_t first; /* node id of the first hop */
     uint16_t hops;
-    bool open;        /* no waiting on the way */
+    bool open; /* no waiting on the way */
 };
 
 struct route_tree {
@@ -54,15 +60,16 @@ struct route {
     struct heap *heap;
     struct route_sky sky;
     node_id self;
-    duration_ns hop_ns;      /* wall time that a node takes to pass a bundle on */
-    duration_ns acquire_ns;  /* wall time until an own link that should stand but does not may come up */
+    duration_ns hop_ns; /* wall time that a node takes to pass a bundle on */
+    duration_ns
+        acquire_ns; /* wall time until an own link that should stand but does not may come up */
     size_t node_count;
-    node_id *nodes;          /* ascending */
-    uint32_t *edge_first;    /* node_count + 1 */
-    uint32_t *edge_target;   /* index of the peer's node */
-    bool *closed;            /* nothing goes through this node */
-    bool *linked;            /* this node's direct link to it stands now */
-    struct map lost;         /* (a, b) with a < b → tai_ns: not usable until then */
+    node_id *nodes;        /* ascending */
+    uint32_t *edge_first;  /* node_count + 1 */
+    uint32_t *edge_target; /* index of the peer's node */
+    bool *closed;          /* nothing goes through this node */
+    bool *linked;          /* this node's direct link to it stands now */
+    struct map lost;       /* (a, b) with a < b → tai_ns: not usable until then */
     struct route_tree trees[ROUTE_CLASSES];
     uint64_t builds;
 };
@@ -74,22 +81,26 @@ struct route_way {
     bool open;
 };
 
-err route_init(struct route *r, struct heap *heap, const struct route_sky *sky, node_id self, duration_ns hop_ns,
-               duration_ns acquire_ns) MUST_USE;
+err route_init(struct route *r, struct heap *heap, const struct route_sky *sky, node_id self,
+               duration_ns hop_ns, duration_ns acquire_ns) MUST_USE;
 void route_free(struct route *r);
 /* Corrections; each makes the trees stale if it changes anything. */
 void route_set_closed(struct route *r, node_id node, bool closed);
 void route_set_linked(struct route *r, node_id peer, bool up);
-err route_set_lost(struct route *r, node_id a, node_id b, tai_ns until) MUST_USE; /* until 0: not lost */
+err route_set_lost(struct route *r, node_id a, node_id b,
+                   tai_ns until) MUST_USE; /* until 0: not lost */
 void route_stale(struct route *r);
-/* The way to a node by a tree that is still good at `now`, or is built now. False: none. NO_MEMORY counts as none. */
-bool route_to(struct route *r, enum route_class class, tai_ns now, node_id node, struct route_way *out);
+/* The way to a node by a tree that is still good at `now`, or is built now. False: none. NO_MEMORY
+ * counts as none. */
+bool route_to(struct route *r, enum route_class class, tai_ns now, node_id node,
+              struct route_way *out);
 bool route_is_fresh(const struct route *r, enum route_class class, tai_ns now);
 enum route_class route_class_of(uint64_t size_bytes);
 bool route_knows(const struct route *r, node_id node);
-/* Earliest arrival over one pair's contacts for `bits` ready at `t`; TIME_NEVER if none. `used` may be NULL. */
-tai_ns route_cross(const struct contact *contacts, size_t count, tai_ns t, uint64_t bits, const struct contact **used,
-                   tai_ns *departure);
+/* Earliest arrival over one pair's contacts for `bits` ready at `t`; TIME_NEVER if none. `used` may
+ * be NULL. */
+tai_ns route_cross(const struct contact *contacts, size_t count, tai_ns t, uint64_t bits,
+                   const struct contact **used, tai_ns *departure);
 bool route_check(const struct route *r);
 
 #endif

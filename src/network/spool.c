@@ -1,18 +1,20 @@
 /*
  * The spool: bundles that wait with custody, on disk, so that their acknowledgement may go out.
  *
- * AREA_SPOOL is a row of groups, each 16 KiB of table and 256 slots of 16 KiB. A bundle lies in consecutive slots of one
- * group; the entry of its first slot describes it. A table sector holds 8 entries of 64 bytes (little-endian):
+ * AREA_SPOOL is a row of groups, each 16 KiB of table and 256 slots of 16 KiB. A bundle lies in
+ * consecutive slots of one group; the entry of its first slot describes it. A table sector holds 8
+ * entries of 64 bytes (little-endian):
  *
- *   0  u32 magic "NBS1"        16 u64 size of the bundle       32 i64 expiry, TAI ns       48 u32 hop it came from
- *   4  u32 CRC-32C of slot     24 u32 CRC-32C of the bundle    40 i64 received, TAI ns     52 u8 priority
- *      number (u64), bytes 8.. 28 u32 destination                                          53 u8 own, 54 u16 0, 56 u64 0
- *   8  u64 key
+ *   0  u32 magic "NBS1"        16 u64 size of the bundle       32 i64 expiry, TAI ns       48 u32
+ * hop it came from 4  u32 CRC-32C of slot     24 u32 CRC-32C of the bundle    40 i64 received, TAI
+ * ns     52 u8 priority number (u64), bytes 8.. 28 u32 destination 53 u8 own, 54 u16 0, 56 u64 0 8
+ * u64 key
  *
- * One cycle at a time: bodies and table sectors are written, all DONE, then one SYNC; its DONE makes every bundle of the
- * cycle durable (group commit). A crash in between leaves an entry whose bundle does not match its checksum: nobody was
- * told that it is safe, it is dropped when it is loaded. A freed entry is cleared by the next cycle; if that is lost, the
- * bundle is sent again. Slots freed while a cycle runs are reused only after it, because writes may end in any order.
+ * One cycle at a time: bodies and table sectors are written, all DONE, then one SYNC; its DONE
+ * makes every bundle of the cycle durable (group commit). A crash in between leaves an entry whose
+ * bundle does not match its checksum: nobody was told that it is safe, it is dropped when it is
+ * loaded. A freed entry is cleared by the next cycle; if that is lost, the bundle is sent again.
+ * Slots freed while a cycle runs are reused only after it, because writes may end in any order.
  */
 #include <string.h>
 
@@ -20,8 +22,14 @@
 #include "network/plane.h"
 
 enum {
-    SLOT = 16384, TABLE = 16384, GROUP_SLOTS = 256, ENTRY = 64, ENTRIES = DISK_SECTOR / ENTRY,
-    GROUP = TABLE + GROUP_SLOTS * SLOT, SLOTS_MAX = 65536, RECOVER_TRIES = 3
+    SLOT = 16384,
+    TABLE = 16384,
+    GROUP_SLOTS = 256,
+    ENTRY = 64,
+    ENTRIES = DISK_SECTOR / ENTRY,
+    GROUP = TABLE + GROUP_SLOTS * SLOT,
+    SLOTS_MAX = 65536,
+    RECOVER_TRIES = 3
 };
 #define MAGIC 0x3153424eu
 
@@ -40,7 +48,8 @@ static uint32_t slots_for(uint64_t size)
     return (uint32_t)((size + SLOT - 1) / SLOT);
 }
 
-/* ---- which slots are free ------------------------------------------------------------------------------------------- */
+/* ---- which slots are free
+ * ------------------------------------------------------------------------------------------- */
 
 static bool slot_taken(const struct spool *s, uint32_t slot)
 {
@@ -56,7 +65,8 @@ static void slots_mark(struct spool *s, uint32_t slot, uint32_t count, bool take
     s->slots_used = taken ? s->slots_used + count : s->slots_used - count;
 }
 
-static bool slots_find_between(const struct spool *s, uint32_t from, uint32_t to, uint32_t count, uint32_t *out)
+static bool slots_find_between(const struct spool *s, uint32_t from, uint32_t to, uint32_t count,
+                               uint32_t *out)
 {
     uint32_t run = 0;
     for (uint32_t i = from; i < to; i++) {
@@ -75,14 +85,17 @@ static bool slots_take(struct spool *s, uint32_t count, uint32_t *out)
 {
     if (count == 0 || count > GROUP_SLOTS || count > s->slots - s->slots_used)
         return false;
-    if (!slots_find_between(s, s->hint, s->slots, count, out) && !slots_find_between(s, 0, s->slots, count, out))
+    if (!slots_find_between(s, s->hint, s->slots, count, out) &&
+        !slots_find_between(s, 0, s->slots, count, out))
         return false;
     slots_mark(s, *out, count, true);
     s->hint = *out + count;
     return true;
 }
 
-/* ---- entries ------------------------------------------------------------------------------------------------------------ */
+/* ---- entries
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 static uint32_t entry_crc(uint32_t slot, const uint8_t *entry)
 {
@@ -123,8 +136,8 @@ static void build_sector(const struct network *n, uint32_t slot, uint8_t out[DIS
     }
 }
 
-/* A sector stays in the table of dirty ones until a cycle that wrote it has succeeded: a stale entry must never outlive the
- * reuse of its slots. */
+/* A sector stays in the table of dirty ones until a cycle that wrote it has succeeded: a stale
+ * entry must never outlive the reuse of its slots. */
 enum { DIRTY = 1, DIRTY_WRITING = 2 };
 
 static bool mark_dirty(struct spool *s, uint32_t slot)
@@ -148,7 +161,9 @@ static void settle_dirty(struct spool *s, bool ok)
     }
 }
 
-/* ---- the cycle ------------------------------------------------------------------------------------------------------------ */
+/* ---- the cycle
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 static bool expect(struct spool *s, uint64_t op, enum spool_op_kind kind, uint64_t item)
 {
@@ -192,7 +207,8 @@ static bool flatten(struct network *n, struct item *item)
 static bool begin_record(struct network *n, struct item *item)
 {
     struct spool *s = &n->spool;
-    if (item->resident == 0 || !flatten(n, item) || !slots_take(s, slots_for(item->size), &item->slot))
+    if (item->resident == 0 || !flatten(n, item) ||
+        !slots_take(s, slots_for(item->size), &item->slot))
         return false;
     item->slot_count = slots_for(item->size);
     struct item **record = map_put_u64(&s->records, item->slot, NULL);
@@ -212,9 +228,11 @@ static void forget_record(struct network *n, struct item *item)
 {
     struct spool *s = &n->spool;
     map_remove_u64(&s->records, item->slot);
-    /* Without memory the entry, and so its slots, stay until the next start: the bundle is sent twice at worst. */
+    /* Without memory the entry, and so its slots, stay until the next start: the bundle is sent
+     * twice at worst. */
     bool cleared = mark_dirty(s, item->slot);
-    uint32_t *count = cleared && s->cycle_running ? map_put_u64(&s->deferred, item->slot, NULL) : NULL;
+    uint32_t *count =
+        cleared && s->cycle_running ? map_put_u64(&s->deferred, item->slot, NULL) : NULL;
     if (count)
         *count = item->slot_count;
     else if (cleared && !s->cycle_running)
@@ -284,7 +302,8 @@ void spool_kick(struct network *n)
         uint32_t slot = (uint32_t)map_key_u64(node);
         build_sector(n, slot, sector);
         *(uint8_t *)map_value(node) = DIRTY_WRITING;
-        s->cycle_failed |= !write_part(n, sector_offset(slot), slice_borrowed(span_of(sector, sizeof sector)));
+        s->cycle_failed |=
+            !write_part(n, sector_offset(slot), slice_borrowed(span_of(sector, sizeof sector)));
     }
     finish_writes(n);
 }
@@ -306,12 +325,16 @@ void spool_release(struct network *n, struct item *item)
     item->spool = SPOOL_NONE;
 }
 
-/* ---- loading ------------------------------------------------------------------------------------------------------------------ */
+/* ---- loading
+ * ------------------------------------------------------------------------------------------------------------------
+ */
 
 bool spool_load(struct network *n, struct item *item)
 {
     ASSERT(item->spool == SPOOL_DURABLE);
-    return expect(&n->spool, port_disk_read(n->port, AREA_SPOOL, slot_offset(item->slot), item->size), SPOOL_OP_LOAD, item->id);
+    return expect(&n->spool,
+                  port_disk_read(n->port, AREA_SPOOL, slot_offset(item->slot), item->size),
+                  SPOOL_OP_LOAD, item->id);
 }
 
 static void take_loaded(struct network *n, uint64_t id, const struct event_done *done)
@@ -321,15 +344,19 @@ static void take_loaded(struct network *n, uint64_t id, const struct event_done 
         return;
     struct item *item = *found;
     err status = done->status;
-    if (status == ERR_OK && (done->data.size != item->size || crc32c(done->data.data, done->data.size) != item->body_crc))
+    if (status == ERR_OK && (done->data.size != item->size ||
+                             crc32c(done->data.data, done->data.size) != item->body_crc))
         status = ERR_CORRUPT;
     struct bundle b;
-    if (status == ERR_OK && bundle_decode(slice_span(done->data), (struct bundle_policy){0}, &b) != ERR_OK)
+    if (status == ERR_OK &&
+        bundle_decode(slice_span(done->data), (struct bundle_policy){0}, &b) != ERR_OK)
         status = ERR_CORRUPT;
     queue_loaded(n, item, status, done->data);
 }
 
-/* ---- recovery -------------------------------------------------------------------------------------------------------------------- */
+/* ---- recovery
+ * --------------------------------------------------------------------------------------------------------------------
+ */
 
 static void recover_entry(struct network *n, uint32_t slot, const uint8_t *entry)
 {
@@ -348,13 +375,15 @@ static void recover_entry(struct network *n, uint32_t slot, const uint8_t *entry
     copy.priority = read_u8(&r);
     copy.own = read_u8(&r) != 0;
     uint64_t count = copy.size / SLOT + (copy.size % SLOT != 0);
-    if (copy.size == 0 || count > GROUP_SLOTS - slot % GROUP_SLOTS || count > s->slots - slot || copy.priority >= PRIORITIES)
+    if (copy.size == 0 || count > GROUP_SLOTS - slot % GROUP_SLOTS || count > s->slots - slot ||
+        copy.priority >= PRIORITIES)
         return;
     for (uint32_t i = 0; i < count; i++)
         if (slot_taken(s, slot + i))
             return;
     copy.slot_count = (uint32_t)count;
-    slots_mark(s, slot, copy.slot_count, true); /* also if it does not fit into memory now: the next start may find room */
+    slots_mark(s, slot, copy.slot_count,
+               true); /* also if it does not fit into memory now: the next start may find room */
     struct item *item = map_find_u64(&n->keys, copy.key) ? NULL : item_new(n);
     struct item **record = item ? map_put_u64(&s->records, slot, NULL) : NULL;
     if (!record) {
@@ -377,7 +406,8 @@ static void recover_entry(struct network *n, uint32_t slot, const uint8_t *entry
 /* A table that cannot be read: leave its group alone. */
 static void seal_group(struct spool *s, uint32_t group)
 {
-    for (uint32_t slot = group * GROUP_SLOTS; slot < s->slots && slot < (group + 1) * GROUP_SLOTS; slot++)
+    for (uint32_t slot = group * GROUP_SLOTS; slot < s->slots && slot < (group + 1) * GROUP_SLOTS;
+         slot++)
         if (!slot_taken(s, slot))
             slots_mark(s, slot, 1, true);
 }
@@ -407,7 +437,8 @@ static void take_table(struct network *n, const struct event_done *done)
         return;
     } else {
         seal_group(s, s->group_next);
-        port_trace(n->port, TRACE_REFUSED, NODE_NONE, "a table of the spool cannot be read: %s", err_text(done->status));
+        port_trace(n->port, TRACE_REFUSED, NODE_NONE, "a table of the spool cannot be read: %s",
+                   err_text(done->status));
     }
     s->group_tries = 0;
     s->group_next++;
@@ -430,12 +461,15 @@ err spool_open(struct network *n)
     if (!s->bitmap)
         return ERR_NO_MEMORY;
     uint64_t used = MIN(c->area_used_bytes[AREA_SPOOL], s->capacity);
-    s->groups = (uint32_t)MIN((used + GROUP - 1) / GROUP, (uint64_t)(s->slots + GROUP_SLOTS - 1) / GROUP_SLOTS);
+    s->groups = (uint32_t)MIN((used + GROUP - 1) / GROUP,
+                              (uint64_t)(s->slots + GROUP_SLOTS - 1) / GROUP_SLOTS);
     recover_next(n);
     return ERR_OK;
 }
 
-/* ---- answers ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- answers
+ * ------------------------------------------------------------------------------------------------------------------------
+ */
 
 void spool_done(struct network *n, const struct event_done *done)
 {
@@ -474,7 +508,8 @@ bool spool_check(const struct network *n)
         return false;
     for (struct map_node *node = map_first(&s->records); node; node = map_next(&s->records, node)) {
         const struct item *item = *(struct item **)map_value(node);
-        if (item->slot != map_key_u64(node) || (item->spool != SPOOL_DURABLE && item->spool != SPOOL_WRITING))
+        if (item->slot != map_key_u64(node) ||
+            (item->spool != SPOOL_DURABLE && item->spool != SPOOL_WRITING))
             return false;
         owned += item->slot_count;
         for (uint32_t i = 0; i < item->slot_count; i++)

@@ -7,7 +7,8 @@
 
 enum { EXTENSIONS_MAX = 1024, SEGMENT_MRU_MIN = 64 };
 
-void tcpcl_init(struct tcpcl *t, const struct tcpcl_config *config, const struct tcpcl_handlers *handlers, mono_ns now)
+void tcpcl_init(struct tcpcl *t, const struct tcpcl_config *config,
+                const struct tcpcl_handlers *handlers, mono_ns now)
 {
     memset(t, 0, sizeof *t);
     t->config = *config;
@@ -20,7 +21,9 @@ void tcpcl_init(struct tcpcl *t, const struct tcpcl_config *config, const struct
         tcpcl_put_contact(t);
 }
 
-/* ---- the end --------------------------------------------------------------------------------------------------- */
+/* ---- the end
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 static void drop_incoming(struct tcpcl *t)
 {
@@ -39,8 +42,8 @@ static void close_session(struct tcpcl *t, err why)
     if (t->state == TCPCL_CLOSED)
         return;
     t->state = TCPCL_CLOSED;
-    /* Parts of transfers go back to their owners below: nothing may refer to them any more. Without a clean boundary in the
-     * stream nothing more can be said. */
+    /* Parts of transfers go back to their owners below: nothing may refer to them any more. Without
+     * a clean boundary in the stream nothing more can be said. */
     if (t->piece_at < t->piece_count && t->out_count > 0) {
         t->piece_at = t->piece_count = 0;
         t->control_size = 0;
@@ -80,12 +83,13 @@ void tcpcl_end(struct tcpcl *t, enum tcpcl_end reason)
 
 void tcpcl_finish_if_done(struct tcpcl *t)
 {
-    if (t->state == TCPCL_ENDING && t->term_sent && t->term_received && t->out_count == 0 && !t->in_open &&
-        t->waiting_count == 0)
+    if (t->state == TCPCL_ENDING && t->term_sent && t->term_received && t->out_count == 0 &&
+        !t->in_open && t->waiting_count == 0)
         close_session(t, ERR_OK);
 }
 
-/* ---- input: handshake -------------------------------------------------------------------------------------------- */
+/* ---- input: handshake
+ * -------------------------------------------------------------------------------------------- */
 
 static void begin_init(struct tcpcl *t)
 {
@@ -153,7 +157,8 @@ static err read_extensions(struct span list, bool of_transfer, uint64_t *length)
 static uint32_t node_of_name(struct span name)
 {
     uint64_t node = 0;
-    if (name.size < 7 || memcmp(name.data, "ipn:", 4) != 0 || memcmp(name.data + name.size - 2, ".0", 2) != 0)
+    if (name.size < 7 || memcmp(name.data, "ipn:", 4) != 0 ||
+        memcmp(name.data + name.size - 2, ".0", 2) != 0)
         return 0;
     if (parse_u64(span_of(name.data + 4, name.size - 6), UINT32_MAX, &node) != ERR_OK)
         return 0;
@@ -177,7 +182,8 @@ static void take_init(struct tcpcl *t, size_t size)
         tcpcl_put_init(t);
     t->keepalive_s = MIN(keepalive_s, t->config.keepalive_s);
     t->peer = node_of_name(name);
-    if (read_extensions(list, false, &unused) != ERR_OK || t->peer_segment_mru < SEGMENT_MRU_MIN || !utf8_valid(name)) {
+    if (read_extensions(list, false, &unused) != ERR_OK || t->peer_segment_mru < SEGMENT_MRU_MIN ||
+        !utf8_valid(name)) {
         fail_session(t, TCPCL_END_CONTACT, ERR_INVALID);
         return;
     }
@@ -186,7 +192,8 @@ static void take_init(struct tcpcl *t, size_t size)
         fail_session(t, TCPCL_END_CONTACT, ERR_DENIED);
 }
 
-/* ---- input: transfers ---------------------------------------------------------------------------------------------- */
+/* ---- input: transfers
+ * ---------------------------------------------------------------------------------------------- */
 
 static void discard_transfer(struct tcpcl *t, uint64_t id)
 {
@@ -223,12 +230,14 @@ static void end_segment(struct tcpcl *t)
     }
     ASSERT(t->waiting_count < TCPCL_IN_MAX);
     t->in_open = false;
-    t->waiting[t->waiting_count++] = (struct tcpcl_in){.id = t->in_id, .total = t->in_have, .flags = t->segment_flags};
+    t->waiting[t->waiting_count++] =
+        (struct tcpcl_in){.id = t->in_id, .total = t->in_have, .flags = t->segment_flags};
     t->handlers.received(t->handlers.context, t->in_id, t->in_have);
 }
 
 /* The first segment of a transfer: make room or refuse. */
-static void start_transfer(struct tcpcl *t, uint64_t id, uint64_t size, uint64_t announced, bool is_announced, err extensions)
+static void start_transfer(struct tcpcl *t, uint64_t id, uint64_t size, uint64_t announced,
+                           bool is_announced, err extensions)
 {
     t->in_id = id;
     t->in_have = 0;
@@ -293,14 +302,17 @@ static void take_segment(struct tcpcl *t, size_t header_size)
     t->in_segment = true;
     bool is_announced = announced != UINT64_MAX || (flags & TCPCL_FLAG_END);
     if (start)
-        start_transfer(t, id, size, announced == UINT64_MAX ? size : announced, is_announced, extensions);
+        start_transfer(t, id, size, announced == UINT64_MAX ? size : announced, is_announced,
+                       extensions);
     else
         continue_transfer(t, id, size);
     if (size == 0 && t->state != TCPCL_CLOSED)
         end_segment(t);
 }
 
-/* ---- input: the rest -------------------------------------------------------------------------------------------------- */
+/* ---- input: the rest
+ * --------------------------------------------------------------------------------------------------
+ */
 
 static void take_term(struct tcpcl *t)
 {
@@ -324,12 +336,14 @@ static void take_answer(struct tcpcl *t)
     struct reader r = reader_of(t->header + 2, 16);
     uint64_t id = read_u64_be(&r);
     bool ack = t->header[0] == TCPCL_XFER_ACK;
-    err e = ack ? tcpcl_out_ack(t, t->header[1], id, read_u64_be(&r)) : tcpcl_out_refused(t, id, t->header[1]);
+    err e = ack ? tcpcl_out_ack(t, t->header[1], id, read_u64_be(&r))
+                : tcpcl_out_refused(t, id, t->header[1]);
     if (e == ERR_INVALID) {
         fail_session(t, TCPCL_END_UNKNOWN, ERR_INVALID);
         return;
     }
-    if (e == ERR_NOT_FOUND && ack) /* a refusal may cross our last segment: that one is silently late */
+    if (e == ERR_NOT_FOUND &&
+        ack) /* a refusal may cross our last segment: that one is silently late */
         tcpcl_put_reject(t, TCPCL_REJECT_UNEXPECTED, TCPCL_XFER_ACK);
     tcpcl_out_settle(t);
     tcpcl_finish_if_done(t);
@@ -345,7 +359,8 @@ static void take_message(struct tcpcl *t, size_t size)
     bool init = t->state == TCPCL_INIT;
     if (type < TCPCL_XFER_SEGMENT || type > TCPCL_SESS_INIT) {
         tcpcl_put_reject(t, TCPCL_REJECT_TYPE, type);
-        fail_session(t, TCPCL_END_UNKNOWN, ERR_INVALID); /* its length is unknown: there is no way on */
+        fail_session(t, TCPCL_END_UNKNOWN,
+                     ERR_INVALID); /* its length is unknown: there is no way on */
     } else if (type == TCPCL_SESS_TERM) {
         take_term(t);
     } else if (type == TCPCL_MSG_REJECT) {
@@ -370,7 +385,8 @@ static size_t be(const uint8_t *p, size_t width)
     return v;
 }
 
-/* How many bytes the header of the current message has, as far as the `have` first tell; 0: more than we take. */
+/* How many bytes the header of the current message has, as far as the `have` first tell; 0: more
+ * than we take. */
 static size_t header_need(const struct tcpcl *t)
 {
     const uint8_t *h = t->header;
@@ -413,7 +429,8 @@ static size_t header_need(const struct tcpcl *t)
 /* A new transfer needs a place among those that wait; everything needs room for its answer. */
 static bool must_wait(const struct tcpcl *t)
 {
-    bool starts = t->state >= TCPCL_ESTABLISHED && t->header[0] == TCPCL_XFER_SEGMENT && (t->header[1] & TCPCL_FLAG_START);
+    bool starts = t->state >= TCPCL_ESTABLISHED && t->header[0] == TCPCL_XFER_SEGMENT &&
+                  (t->header[1] & TCPCL_FLAG_START);
     return !tcpcl_control_has_room(t) || (starts && t->waiting_count == TCPCL_IN_MAX);
 }
 
@@ -472,7 +489,8 @@ static bool take_waiting(struct tcpcl *t, uint64_t id, struct tcpcl_in *out)
     for (size_t i = 0; i < t->waiting_count; i++)
         if (t->waiting[i].id == id) {
             *out = t->waiting[i];
-            memmove(t->waiting + i, t->waiting + i + 1, (t->waiting_count - i - 1) * sizeof *t->waiting);
+            memmove(t->waiting + i, t->waiting + i + 1,
+                    (t->waiting_count - i - 1) * sizeof *t->waiting);
             t->waiting_count--;
             return true;
         }
@@ -497,7 +515,9 @@ void tcpcl_refuse(struct tcpcl *t, uint64_t transfer, enum tcpcl_refusal reason)
     tcpcl_finish_if_done(t);
 }
 
-/* ---- time ----------------------------------------------------------------------------------------------------------------- */
+/* ---- time
+ * -----------------------------------------------------------------------------------------------------------------
+ */
 
 static bool alive_session(const struct tcpcl *t)
 {
@@ -552,8 +572,9 @@ void tcpcl_tick(struct tcpcl *t, mono_ns now)
 
 bool tcpcl_check(const struct tcpcl *t)
 {
-    bool ok = t->out_count <= TCPCL_OUT_MAX && t->waiting_count <= TCPCL_IN_MAX && t->control_size <= sizeof t->control &&
-              t->piece_at <= t->piece_count && t->piece_count <= TCPCL_PIECES_MAX && t->header_have <= sizeof t->header &&
+    bool ok = t->out_count <= TCPCL_OUT_MAX && t->waiting_count <= TCPCL_IN_MAX &&
+              t->control_size <= sizeof t->control && t->piece_at <= t->piece_count &&
+              t->piece_count <= TCPCL_PIECES_MAX && t->header_have <= sizeof t->header &&
               t->stream_written <= t->stream_staged;
     uint64_t pending = 0;
     for (size_t i = t->piece_at; i < t->piece_count; i++)

@@ -4,12 +4,17 @@
 #include <string.h>
 
 enum { OUT_QUEUED, OUT_SENDING, OUT_WAITING, OUT_DECIDED };
-enum { BATCH_BYTES = 1024 * 1024, SEGMENT_HEADER_MAX = 64, CONTROL_INPUT_MAX = TCPCL_CONTROL_MAX / 2 };
+enum {
+    BATCH_BYTES = 1024 * 1024,
+    SEGMENT_HEADER_MAX = 64,
+    CONTROL_INPUT_MAX = TCPCL_CONTROL_MAX / 2
+};
 
-/* ---- control messages -------------------------------------------------------------------------------------- */
+/* ---- control messages
+ * -------------------------------------------------------------------------------------- */
 
-/* Input is taken while control output is at most half full; the other half holds the final acknowledgements of
- * TCPCL_IN_MAX transfers and what a session's end needs. */
+/* Input is taken while control output is at most half full; the other half holds the final
+ * acknowledgements of TCPCL_IN_MAX transfers and what a session's end needs. */
 bool tcpcl_control_has_room(const struct tcpcl *t)
 {
     return t->control_size <= CONTROL_INPUT_MAX;
@@ -100,7 +105,9 @@ void tcpcl_put_reject(struct tcpcl *t, enum tcpcl_reject reason, uint8_t type)
     t->rejected++;
 }
 
-/* ---- transfers ----------------------------------------------------------------------------------------------- */
+/* ---- transfers
+ * -----------------------------------------------------------------------------------------------
+ */
 
 err tcpcl_send(struct tcpcl *t, uint64_t cookie, const struct span parts[3], uint8_t priority)
 {
@@ -112,8 +119,11 @@ err tcpcl_send(struct tcpcl *t, uint64_t cookie, const struct span parts[3], uin
         return ERR_TOO_LARGE;
     if (t->out_count == TCPCL_OUT_MAX)
         return ERR_FULL;
-    t->out[t->out_count++] = (struct tcpcl_out){.cookie = cookie, .total = total, .order = t->next_order++,
-                                                .parts = {parts[0], parts[1], parts[2]}, .priority = priority,
+    t->out[t->out_count++] = (struct tcpcl_out){.cookie = cookie,
+                                                .total = total,
+                                                .order = t->next_order++,
+                                                .parts = {parts[0], parts[1], parts[2]},
+                                                .priority = priority,
                                                 .state = OUT_QUEUED};
     return ERR_OK;
 }
@@ -121,7 +131,8 @@ err tcpcl_send(struct tcpcl *t, uint64_t cookie, const struct span parts[3], uin
 static struct tcpcl_out *find_by_id(struct tcpcl *t, uint64_t id)
 {
     for (size_t i = 0; i < t->out_count; i++)
-        if (t->out[i].id == id && (t->out[i].state == OUT_SENDING || t->out[i].state == OUT_WAITING))
+        if (t->out[i].id == id &&
+            (t->out[i].state == OUT_SENDING || t->out[i].state == OUT_WAITING))
             return &t->out[i];
     return NULL;
 }
@@ -147,9 +158,10 @@ err tcpcl_out_refused(struct tcpcl *t, uint64_t id, uint8_t reason)
     if (!o)
         return ERR_NOT_FOUND;
     o->state = OUT_DECIDED;
-    o->verdict = reason == TCPCL_REFUSE_COMPLETED                                              ? ERR_OK
-                 : reason == TCPCL_REFUSE_NOT_ACCEPTABLE || reason == TCPCL_REFUSE_EXTENSION ? ERR_INVALID
-                                                                                               : ERR_BUSY;
+    o->verdict = reason == TCPCL_REFUSE_COMPLETED ? ERR_OK
+                 : reason == TCPCL_REFUSE_NOT_ACCEPTABLE || reason == TCPCL_REFUSE_EXTENSION
+                     ? ERR_INVALID
+                     : ERR_BUSY;
     return ERR_OK;
 }
 
@@ -176,12 +188,14 @@ void tcpcl_out_fail(struct tcpcl *t, bool all)
             continue;
         }
         t->out[i] = t->out[--t->out_count];
-        t->handlers.sent(t->handlers.context, o.cookie, o.state == OUT_DECIDED ? o.verdict : ERR_UNREACHABLE);
+        t->handlers.sent(t->handlers.context, o.cookie,
+                         o.state == OUT_DECIDED ? o.verdict : ERR_UNREACHABLE);
         i = 0;
     }
 }
 
-/* The transfer under way, else the best that waits: segments of two transfers never mix (RFC 9174 §5.2.2). */
+/* The transfer under way, else the best that waits: segments of two transfers never mix (RFC 9174
+ * §5.2.2). */
 static struct tcpcl_out *next_to_send(struct tcpcl *t)
 {
     struct tcpcl_out *best = NULL;
@@ -190,7 +204,8 @@ static struct tcpcl_out *next_to_send(struct tcpcl *t)
         if (o->state == OUT_SENDING)
             return o;
         if (o->state == OUT_QUEUED && t->state == TCPCL_ESTABLISHED &&
-            (!best || o->priority < best->priority || (o->priority == best->priority && o->order < best->order)))
+            (!best || o->priority < best->priority ||
+             (o->priority == best->priority && o->order < best->order)))
             best = o;
     }
     return best;
@@ -265,7 +280,8 @@ static void build_batch(struct tcpcl *t)
     if (t->state != TCPCL_ESTABLISHED && t->state != TCPCL_ENDING)
         return;
     uint64_t bytes = 0;
-    while (bytes < BATCH_BYTES && t->piece_count + 4 <= TCPCL_PIECES_MAX && sizeof t->stage - w.at >= SEGMENT_HEADER_MAX) {
+    while (bytes < BATCH_BYTES && t->piece_count + 4 <= TCPCL_PIECES_MAX &&
+           sizeof t->stage - w.at >= SEGMENT_HEADER_MAX) {
         struct tcpcl_out *o = next_to_send(t);
         if (!o)
             break;

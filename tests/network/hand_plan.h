@@ -1,4 +1,5 @@
-/* tests/network/hand_plan.h - a contact plan written by hand or drawn at random, in the form that routing reads. */
+/* tests/network/hand_plan.h - a contact plan written by hand or drawn at random, in the form that
+ * routing reads. */
 #ifndef NOCT_TESTS_HAND_PLAN_H
 #define NOCT_TESTS_HAND_PLAN_H
 
@@ -16,7 +17,10 @@ struct hand_plan { /* nodes 1..count */
     size_t contact_count[HAND_NODES + 1][HAND_NODES + 1];
 };
 
-static inline size_t hand_node_count(const void *c) { return ((const struct hand_plan *)c)->count; }
+static inline size_t hand_node_count(const void *c)
+{
+    return ((const struct hand_plan *)c)->count;
+}
 static inline node_id hand_node_at(const void *c, size_t index)
 {
     (void)c;
@@ -28,7 +32,8 @@ static inline const node_id *hand_peers(const void *c, node_id node, size_t *cou
     *count = p->peer_count[node];
     return p->peers[node];
 }
-static inline const struct contact *hand_contacts(const void *c, node_id a, const node_id *peer, size_t *count)
+static inline const struct contact *hand_contacts(const void *c, node_id a, const node_id *peer,
+                                                  size_t *count)
 {
     const struct hand_plan *p = c;
     node_id low = MIN(a, *peer), high = MAX(a, *peer);
@@ -53,14 +58,20 @@ static inline void hand_peer_add(struct hand_plan *p, node_id a, node_id b)
 }
 
 /* Contacts of a pair must be added in order of time. */
-static inline void hand_contact(struct hand_plan *p, node_id a, node_id b, tai_ns start, tai_ns end, uint64_t rate_bps, uint32_t delay_us)
+static inline void hand_contact(struct hand_plan *p, node_id a, node_id b, tai_ns start, tai_ns end,
+                                uint64_t rate_bps, uint32_t delay_us)
 {
     node_id low = MIN(a, b), high = MAX(a, b);
     ASSERT(low >= 1 && high <= p->count && p->contact_count[low][high] < HAND_CONTACTS);
     hand_peer_add(p, a, b);
     hand_peer_add(p, b, a);
     p->contacts[low][high][p->contact_count[low][high]++] =
-        (struct contact){.a = low, .b = high, .start = start, .end = end, .rate_bps = rate_bps, .delay_us_mean = delay_us};
+        (struct contact){.a = low,
+                         .b = high,
+                         .start = start,
+                         .end = end,
+                         .rate_bps = rate_bps,
+                         .delay_us_mean = delay_us};
 }
 
 #endif

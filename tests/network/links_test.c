@@ -10,13 +10,15 @@
 /* Two pearls (1, 2) and a gateway (3), under a real sky. */
 static void make_sky(struct sky *sky, tai_ns start)
 {
-    struct pearls p = {.altitude_km = 550, .inclination_deg = 53, .spacing_deg = 10, .count = 2, .epoch = start};
+    struct pearls p = {
+        .altitude_km = 550, .inclination_deg = 53, .spacing_deg = 10, .count = 2, .epoch = start};
     struct site sites[3] = {0};
     for (uint32_t k = 0; k < 2; k++) {
         sites[k] = (struct site){.node = 1 + k, .kind = SITE_SATELLITE, .slot = k};
         assert_int_equal(pearls_elements(&p, k, &sites[k].elements), ERR_OK);
     }
-    sites[2] = (struct site){.node = 3, .kind = SITE_GROUND, .latitude_deg = -20, .longitude_deg = 120};
+    sites[2] =
+        (struct site){.node = 3, .kind = SITE_GROUND, .latitude_deg = -20, .longitude_deg = 120};
     struct link_rules rules = link_rules_default();
     assert_int_equal(sky_init(sky, NULL, sites, 3, &rules, start), ERR_OK);
     assert_int_equal(sky_plan_extend(sky, start + 26 * NS_PER_HOUR), ERR_OK);
@@ -30,7 +32,8 @@ static void terminals_follow_the_contact_plan(void **state)
     make_sky(&sky, r->now.wall);
     r->now.wall_rate = 60;
     rig_boot_all(r, &sky);
-    assert_true(r->nodes[1].pointed[2] && r->nodes[2].pointed[1]); /* neighbours see each other always */
+    assert_true(r->nodes[1].pointed[2] &&
+                r->nodes[2].pointed[1]); /* neighbours see each other always */
     size_t count, ups = 0;
     const struct contact *passes = sky_contacts(&sky, 1, 3, &count);
     assert_true(count >= 3);
@@ -132,10 +135,18 @@ static void malformed_link_facts_change_nothing(void **state)
     static const struct {
         uint8_t body[13];
         size_t size;
-    } list[] = {{{0}, 0}, {{2, 0, 0, 0}, 4}, {{1, 0, 0, 0, 5}, 12}, {{0, 0, 0, 0, 5}, 12}, {{2, 0, 0, 0, 5}, 13},
+    } list[] = {{{0}, 0},
+                {{2, 0, 0, 0}, 4},
+                {{1, 0, 0, 0, 5}, 12},
+                {{0, 0, 0, 0, 5}, 12},
+                {{2, 0, 0, 0, 5}, 13},
                 {{2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x80}, 12}};
     for (size_t i = 0; i < COUNT_OF(list); i++) {
-        struct fact f = {.author = 1, .incarnation = 1, .seq = i + 1, .type = FACT_LINK_LOST, .body = span_of(list[i].body, list[i].size)};
+        struct fact f = {.author = 1,
+                         .incarnation = 1,
+                         .seq = i + 1,
+                         .type = FACT_LINK_LOST,
+                         .body = span_of(list[i].body, list[i].size)};
         rig_step_begin(r, 2);
         network_fact(r->nodes[2].network, &f);
         rig_step_end(r);
@@ -158,18 +169,24 @@ static void equal_sets_of_link_facts_fold_to_equal_digests(void **state)
         struct writer w = writer_of(bodies[i], 12);
         write_u32(&w, i % 2 ? 3 : 4);
         write_u64(&w, lost ? (uint64_t)(r->now.wall + (tai_ns)i * S) : 0);
-        facts[i] = (struct fact){.author = 1 + i % 2, .incarnation = 1, .seq = i / 2 + 1, .body = writer_span(&w),
+        facts[i] = (struct fact){.author = 1 + i % 2,
+                                 .incarnation = 1,
+                                 .seq = i / 2 + 1,
+                                 .body = writer_span(&w),
                                  .type = lost ? FACT_LINK_LOST : FACT_LINK_FOUND};
     }
     for (node_id id = 1; id <= 3; id++)
         for (size_t i = 0; i < FACTS; i++) { /* in different interleavings of the two authors */
-            size_t k = id == 1 ? i : id == 2 ? (i < FACTS / 2 ? 2 * i : 2 * (i - FACTS / 2) + 1) : (i < FACTS / 2 ? 2 * i + 1 : 2 * (i - FACTS / 2));
+            size_t k = id == 1   ? i
+                       : id == 2 ? (i < FACTS / 2 ? 2 * i : 2 * (i - FACTS / 2) + 1)
+                                 : (i < FACTS / 2 ? 2 * i + 1 : 2 * (i - FACTS / 2));
             rig_step_begin(r, id);
             network_fact(r->nodes[id].network, &facts[k]);
             rig_step_end(r);
         }
     uint64_t digest = network_digest(r->nodes[1].network);
-    assert_true(digest != 0 && digest == network_digest(r->nodes[2].network) && digest == network_digest(r->nodes[3].network));
+    assert_true(digest != 0 && digest == network_digest(r->nodes[2].network) &&
+                digest == network_digest(r->nodes[3].network));
     rig_free(r);
 }
 

@@ -33,7 +33,8 @@ static void a_message_crosses_a_link_and_is_acknowledged(void **state)
     assert_int_equal(rig_send(r, 1, 2, 9, 100000), ERR_OK);
     rig_run(r);
     const struct rig_node *two = &r->nodes[2];
-    assert_true(two->delivered == 1 && two->last.from == 1 && two->last.to == 2 && two->last.service == SERVICE_STORAGE);
+    assert_true(two->delivered == 1 && two->last.from == 1 && two->last.to == 2 &&
+                two->last.service == SERVICE_STORAGE);
     assert_true(two->last.type == 5 && two->last.request == 9 && two->last_payload_size == 100000);
     assert_string_equal(two->last_body, "body");
     assert_int_equal(numbers(r, 1).bundles_queued + numbers(r, 1).bundles_in_flight, 0);
@@ -48,9 +49,9 @@ static void a_relay_acknowledges_only_after_the_next_hop(void **state)
     struct rig *r = row(3);
     link_row(r);
     assert_int_equal(rig_send(r, 1, 3, 1, 5000), ERR_OK);
-    assert_true(rig_run_air(r));           /* arrives at 2, which sends it on at once */
+    assert_true(rig_run_air(r)); /* arrives at 2, which sends it on at once */
     assert_int_equal(r->air_count, 2);
-    assert_false(r->air[0].answered);      /* 2 has not said yes */
+    assert_false(r->air[0].answered); /* 2 has not said yes */
     assert_true(rig_run_air(r) && r->nodes[3].delivered == 1);
     assert_false(r->air[0].answered);
     rig_run(r);
@@ -152,7 +153,8 @@ static void nothing_acknowledged_is_lost_when_power_is_cut_at_any_disk_operation
         rig_wait(r, 5 * S);
         for (uint64_t i = 0; i < sent; i++)
             if (acknowledged[i] && r->nodes[3].bodies[i] == 0)
-                fail_msg("seed %lu: bundle %lu was acknowledged and is lost", (unsigned long)seed, (unsigned long)i);
+                fail_msg("seed %lu: bundle %lu was acknowledged and is lost", (unsigned long)seed,
+                         (unsigned long)i);
         rig_link(r, 1, 2, true); /* and the others arrive after all, each once */
         rig_wait(r, 20 * S);
         for (uint64_t i = 0; i < sent; i++)
@@ -180,8 +182,8 @@ static void every_bundle_arrives_whichever_disk_operation_fails(void **state)
         rig_wait(r, 60 * S);
         for (uint64_t i = 0; i < 8; i++)
             if (r->nodes[3].bodies[i] != 1)
-                fail_msg("operation %lu: bundle %lu arrived %lu times", (unsigned long)fail_at, (unsigned long)i,
-                         (unsigned long)r->nodes[3].bodies[i]);
+                fail_msg("operation %lu: bundle %lu arrived %lu times", (unsigned long)fail_at,
+                         (unsigned long)i, (unsigned long)r->nodes[3].bodies[i]);
         rig_free(r);
     }
 }
@@ -194,7 +196,8 @@ static void with_a_dead_disk_custody_goes_back(void **state)
     rig_link(r, 1, 2, true);
     assert_int_equal(rig_send(r, 1, 3, 1, 1000), ERR_OK);
     rig_wait(r, 15 * S);
-    assert_true(numbers(r, 1).bundles_queued + numbers(r, 1).bundles_in_flight == 1); /* 1 kept or got it back */
+    assert_true(numbers(r, 1).bundles_queued + numbers(r, 1).bundles_in_flight ==
+                1); /* 1 kept or got it back */
     assert_true(r->nodes[2].refused >= 1);
     rig_link(r, 2, 3, true);
     rig_wait(r, 70 * S);
@@ -240,7 +243,8 @@ static void a_heartbeat_needs_a_link_and_is_never_stored(void **state)
 {
     (void)state;
     struct rig *r = row(3);
-    struct message m = {.from = 1, .to = 2, .service = SERVICE_MANAGE, .type = 1, .link_only = true};
+    struct message m = {
+        .from = 1, .to = 2, .service = SERVICE_MANAGE, .type = 1, .link_only = true};
     assert_int_equal(rig_send_message(r, &m), ERR_UNREACHABLE);
     link_row(r);
     m.to = 3;
@@ -257,7 +261,13 @@ static void a_request_without_custody_waits_only_briefly(void **state)
     (void)state;
     struct rig *r = row(3);
     rig_link(r, 1, 2, true);
-    struct message m = {.from = 1, .to = 3, .service = SERVICE_STORAGE, .type = 5, .request = 1, .no_custody = true, .priority = 1};
+    struct message m = {.from = 1,
+                        .to = 3,
+                        .service = SERVICE_STORAGE,
+                        .type = 5,
+                        .request = 1,
+                        .no_custody = true,
+                        .priority = 1};
     assert_int_equal(rig_send_message(r, &m), ERR_OK);
     rig_run(r);
     assert_int_equal(r->air_count, 0); /* 2 has taken it without promising anything */
@@ -365,7 +375,12 @@ static void an_expired_bundle_is_dropped_with_a_trace(void **state)
 {
     (void)state;
     struct rig *r = row(2);
-    struct message m = {.from = 1, .to = 2, .service = SERVICE_STORAGE, .type = 1, .priority = 1, .lifetime_ns = 3 * S};
+    struct message m = {.from = 1,
+                        .to = 2,
+                        .service = SERVICE_STORAGE,
+                        .type = 1,
+                        .priority = 1,
+                        .lifetime_ns = 3 * S};
     assert_int_equal(rig_send_message(r, &m), ERR_OK);
     rig_wait(r, 6 * S);
     assert_int_equal(r->nodes[1].traces[TRACE_BUNDLE_EXPIRED], 1);
@@ -381,7 +396,8 @@ static void members_learn_when_a_reach_changes(void **state)
     hand_contact(&r->plan, 2, 3, r->now.wall + 100 * S, r->now.wall + 200 * S, 1000000000, 1000);
     rig_boot_all(r, NULL);
     rig_link(r, 1, 2, true);
-    const struct view_member *two = view_find(&r->nodes[1].view, 2), *three = view_find(&r->nodes[1].view, 3);
+    const struct view_member *two = view_find(&r->nodes[1].view, 2),
+                             *three = view_find(&r->nodes[1].view, 3);
     assert_true(two->link_up && two->reach_ns < S);
     assert_true(three->reach_ns > 99 * S && three->reach_ns <= 101 * S);
     size_t before = r->nodes[1].changes;
@@ -405,12 +421,16 @@ static void hostile_bundles_are_refused_and_counted(void **state)
     assert_int_equal(rig_send(r, 1, 2, 1, 300), ERR_OK);
     struct buf *good = buf_ref(r->air[0].bytes);
     size_t tried = 0;
-    for (size_t bit = 0; bit < good->size * 8; bit += 3) { /* every kind of damage, from node 1 and as if from node 3 */
+    for (size_t bit = 0; bit < good->size * 8;
+         bit += 3) { /* every kind of damage, from node 1 and as if from node 3 */
         struct buf *bad = buf_new_malloc(good->size);
         memcpy(bad->data, good->data, good->size);
         bad->data[bit / 8] ^= (uint8_t)(1u << bit % 8);
         rig_step_begin(r, 2);
-        network_frame(r->nodes[2].network, &(struct event_frame){.peer = 1, .receipt = 1000000 + bit, .data = slice_of(bad, 0, bad->size)});
+        network_frame(r->nodes[2].network,
+                      &(struct event_frame){.peer = 1,
+                                            .receipt = 1000000 + bit,
+                                            .data = slice_of(bad, 0, bad->size)});
         size_t accepts = 0;
         for (size_t i = 0; i < r->nodes[2].core.effect_count; i++)
             accepts += r->nodes[2].core.effects[i].kind == EFFECT_ACCEPT;
@@ -421,13 +441,17 @@ static void hostile_bundles_are_refused_and_counted(void **state)
     }
     assert_true(r->nodes[2].refused > tried / 2);
     rig_step_begin(r, 2);
-    network_frame(r->nodes[2].network, &(struct event_frame){.peer = 3, .receipt = 5, .data = slice_of(good, 0, good->size)});
+    network_frame(
+        r->nodes[2].network,
+        &(struct event_frame){.peer = 3, .receipt = 5, .data = slice_of(good, 0, good->size)});
     rig_step_end(r); /* says that it came by way of 1 */
     assert_true(r->nodes[2].traces[TRACE_REFUSED] > 0);
     size_t refused = r->nodes[2].refused;
     view_find(&r->nodes[2].view, 1)->state = MEMBER_QUARANTINED;
     rig_step_begin(r, 2);
-    network_frame(r->nodes[2].network, &(struct event_frame){.peer = 1, .receipt = 6, .data = slice_of(good, 0, good->size)});
+    network_frame(
+        r->nodes[2].network,
+        &(struct event_frame){.peer = 1, .receipt = 6, .data = slice_of(good, 0, good->size)});
     rig_step_end(r);
     assert_int_equal(r->nodes[2].refused, refused + 1);
     buf_unref(good);

@@ -1,8 +1,10 @@
 /*
- * tests/network/rig.h - a few network planes joined by modelled links and disks, with everything under the test's hand.
+ * tests/network/rig.h - a few network planes joined by modelled links and disks, with everything
+ * under the test's hand.
  *
- * Nodes 1..count use the real ports (core/port.c). Sent bundles lie in the air until rig_run carries them; a disk keeps
- * what was synced and, at a power cut, any subset of the sectors that were not. The Nth disk operation can be made to fail.
+ * Nodes 1..count use the real ports (core/port.c). Sent bundles lie in the air until rig_run
+ * carries them; a disk keeps what was synced and, at a power cut, any subset of the sectors that
+ * were not. The Nth disk operation can be made to fail.
  */
 #ifndef NOCT_TESTS_RIG_H
 #define NOCT_TESTS_RIG_H
@@ -41,8 +43,8 @@ struct rig_node {
     struct config config;
     struct port port;
     struct network *network;
-    uint8_t *disk;            /* as synced */
-    uint8_t *disk_now;        /* as written */
+    uint8_t *disk;     /* as synced */
+    uint8_t *disk_now; /* as written */
     uint64_t disk_used;
     struct rig_write writes[RIG_LOG];
     size_t write_count;
@@ -53,7 +55,7 @@ struct rig_node {
     struct message last;
     char last_body[64];
     uint64_t last_payload_size;
-    uint64_t bodies[512];     /* the request numbers delivered */
+    uint64_t bodies[512]; /* the request numbers delivered */
     size_t lost_facts, found_facts;
     uint64_t fact_seq;
 };
@@ -72,10 +74,10 @@ struct rig {
     bool linked[RIG_NODES + 1][RIG_NODES + 1];
     struct rig_flight *air;
     size_t air_count;
-    bool hold_air;            /* nothing arrives */
-    bool hold_disk;           /* no operation completes */
+    bool hold_air;                   /* nothing arrives */
+    bool hold_disk;                  /* no operation completes */
     uint64_t disk_ops, disk_fail_at; /* the Nth fails; 0 none */
-    bool disk_dead;           /* every operation fails */
+    bool disk_dead;                  /* every operation fails */
     struct facts *facts_token;
     node_id stepping;
 };
@@ -117,7 +119,9 @@ static inline void rig_take_disk(struct rig *r, struct rig_node *node, const str
 {
     ASSERT(node->op_count < RIG_LOG && d->area == AREA_SPOOL);
     struct rig_op *op = &node->ops[node->op_count++];
-    *op = (struct rig_op){.done = {.op = d->op}, .read_offset = d->offset, .read_size = d->kind == DISK_READ ? d->size : 0};
+    *op = (struct rig_op){.done = {.op = d->op},
+                          .read_offset = d->offset,
+                          .read_size = d->kind == DISK_READ ? d->size : 0};
     bool fail = r->disk_dead || ++r->disk_ops == r->disk_fail_at;
     if (d->kind == DISK_WRITE) {
         ASSERT(d->offset + d->size <= RIG_DISK && d->size == d->parts[0].size + d->parts[1].size);
@@ -151,7 +155,10 @@ static inline void rig_take_effect(struct rig *r, node_id id, const struct effec
     if (e->kind == EFFECT_SEND) {
         struct rig_flight *f = rig_air_add(r);
         size_t size = e->send.parts[0].size + e->send.parts[1].size + e->send.parts[2].size, at = 0;
-        *f = (struct rig_flight){.from = id, .to = e->send.peer, .transfer = e->send.transfer, .bytes = buf_new_malloc(size)};
+        *f = (struct rig_flight){.from = id,
+                                 .to = e->send.peer,
+                                 .transfer = e->send.transfer,
+                                 .bytes = buf_new_malloc(size)};
         for (size_t i = 0; i < 3; i++) {
             struct slice s = e->send.parts[i];
             if (s.size)
@@ -162,7 +169,8 @@ static inline void rig_take_effect(struct rig *r, node_id id, const struct effec
     } else if (e->kind == EFFECT_ACCEPT) {
         node->refused += e->accept.status != ERR_OK;
         for (size_t i = 0; i < r->air_count; i++)
-            if (r->air[i].transfer == e->accept.receipt && r->air[i].from == e->accept.peer && r->air[i].to == id) {
+            if (r->air[i].transfer == e->accept.receipt && r->air[i].from == e->accept.peer &&
+                r->air[i].to == id) {
                 ASSERT(!r->air[i].answered); /* exactly once */
                 r->air[i].answered = true;
                 r->air[i].verdict = e->accept.status == ERR_OK ? ERR_OK : ERR_BUSY;
@@ -201,8 +209,13 @@ static inline void rig_boot(struct rig *r, node_id id, const struct sky *sky)
     ASSERT(view_init(&node->view, &node->heap, RIG_NODES, id) == ERR_OK);
     uint32_t boot = node->config.boot + 1;
     struct limits limits = node->config.limits;
-    node->config = (struct config){.self = id, .boot = boot, .incarnation = 1, .seed = 7, .heartbeat_ns = NS_PER_S,
-                                   .heartbeats_missed = 3, .limits = limits};
+    node->config = (struct config){.self = id,
+                                   .boot = boot,
+                                   .incarnation = 1,
+                                   .seed = 7,
+                                   .heartbeat_ns = NS_PER_S,
+                                   .heartbeats_missed = 3,
+                                   .limits = limits};
     node->config.area_capacity_bytes[AREA_SPOOL] = RIG_DISK;
     node->config.area_used_bytes[AREA_SPOOL] = node->disk_used;
     for (node_id other = 1; other <= r->count; other++) {
@@ -218,7 +231,8 @@ static inline void rig_boot(struct rig *r, node_id id, const struct sky *sky)
     if (!sky) { /* routes by the hand-made plan */
         route_free(&node->network->route);
         struct route_sky by_hand = hand_sky(&r->plan);
-        ASSERT(route_init(&node->network->route, &node->heap, &by_hand, id, NS_PER_MS, 3 * NS_PER_S) == ERR_OK);
+        ASSERT(route_init(&node->network->route, &node->heap, &by_hand, id, NS_PER_MS,
+                          3 * NS_PER_S) == ERR_OK);
     }
     network_ready(node->network);
     rig_step_end(r);
@@ -229,7 +243,8 @@ static inline struct rig *rig_new(size_t count)
     struct rig *r = calloc(1, sizeof *r);
     rig_now = r;
     r->count = r->plan.count = count;
-    r->now = (struct now){.mono = NS_PER_S, .wall = time_from_utc(2026, 11, 21, 0, 0, 0), .wall_rate = 1};
+    r->now = (struct now){
+        .mono = NS_PER_S, .wall = time_from_utc(2026, 11, 21, 0, 0, 0), .wall_rate = 1};
     r->facts_token = (struct facts *)r; /* never looked into */
     for (node_id id = 1; id <= count; id++) {
         r->nodes[id].disk = calloc(1, RIG_DISK);
@@ -295,7 +310,8 @@ static inline void rig_link_half(struct rig *r, node_id a, node_id b, bool up)
     if (!r->nodes[a].running)
         return;
     rig_step_begin(r, a);
-    network_link(r->nodes[a].network, &(struct event_link){.peer = b, .up = up, .rate_bps = 1000000000});
+    network_link(r->nodes[a].network,
+                 &(struct event_link){.peer = b, .up = up, .rate_bps = 1000000000});
     rig_step_end(r);
 }
 
@@ -306,7 +322,8 @@ static inline void rig_sent(struct rig *r, size_t i, err status)
     rig_drop_flight(r, i);
     if (r->nodes[f.from].running) {
         rig_step_begin(r, f.from);
-        network_sent(r->nodes[f.from].network, &(struct event_sent){.peer = f.to, .transfer = f.transfer, .status = status});
+        network_sent(r->nodes[f.from].network,
+                     &(struct event_sent){.peer = f.to, .transfer = f.transfer, .status = status});
         rig_step_end(r);
     }
     buf_unref(f.bytes);
@@ -318,7 +335,8 @@ static inline void rig_link(struct rig *r, node_id a, node_id b, bool up)
     rig_link_half(r, a, b, up);
     rig_link_half(r, b, a, up);
     for (size_t i = r->air_count; !up && i-- > 0;)
-        if (i < r->air_count && ((r->air[i].from == a && r->air[i].to == b) || (r->air[i].from == b && r->air[i].to == a)))
+        if (i < r->air_count && ((r->air[i].from == a && r->air[i].to == b) ||
+                                 (r->air[i].from == b && r->air[i].to == a)))
             rig_sent(r, i, ERR_UNREACHABLE);
 }
 
@@ -333,7 +351,8 @@ static inline bool rig_run_air(struct rig *r)
         if (f->arrived || !r->linked[f->from][f->to] || !r->nodes[f->to].running)
             continue;
         f->arrived = true;
-        struct event_frame e = {.peer = f->from, .receipt = f->transfer, .data = slice_of(f->bytes, 0, f->bytes->size)};
+        struct event_frame e = {
+            .peer = f->from, .receipt = f->transfer, .data = slice_of(f->bytes, 0, f->bytes->size)};
         node_id to = f->to;
         rig_step_begin(r, to);
         network_frame(r->nodes[to].network, &e);
@@ -384,7 +403,8 @@ static inline bool rig_run_facts(struct rig *r)
 
 static inline void rig_run(struct rig *r)
 {
-    while (rig_run_facts(r) || (!r->hold_air && rig_run_air(r)) || (!r->hold_disk && rig_run_disk(r)))
+    while (rig_run_facts(r) || (!r->hold_air && rig_run_air(r)) ||
+           (!r->hold_disk && rig_run_disk(r)))
         ;
 }
 
@@ -424,13 +444,20 @@ static inline err rig_send_message(struct rig *r, const struct message *m)
 }
 
 /* A storage message with a recognisable payload. */
-static inline err rig_send(struct rig *r, node_id from, node_id to, uint64_t request, size_t payload)
+static inline err rig_send(struct rig *r, node_id from, node_id to, uint64_t request,
+                           size_t payload)
 {
     struct buf *bytes = buf_new_malloc(payload + 1);
     for (size_t i = 0; i < payload; i++)
         bytes->data[i] = (uint8_t)(i * 7 + request);
-    struct message m = {.from = from, .to = to, .service = SERVICE_STORAGE, .type = 5, .request = request,
-                        .body = SPAN_LITERAL("body"), .payload = slice_of(bytes, 0, payload), .priority = 1};
+    struct message m = {.from = from,
+                        .to = to,
+                        .service = SERVICE_STORAGE,
+                        .type = 5,
+                        .request = request,
+                        .body = SPAN_LITERAL("body"),
+                        .payload = slice_of(bytes, 0, payload),
+                        .priority = 1};
     err e = rig_send_message(r, &m);
     buf_unref(bytes);
     return e;
@@ -444,7 +471,10 @@ static inline err rig_publish(enum fact_type type, struct span body)
     struct rig_fact *f = &r->said[r->said_count++ % COUNT_OF(r->said)];
     ASSERT(body.size <= sizeof f->body);
     memcpy(f->body, body.data, body.size);
-    f->fact = (struct fact){.author = author, .incarnation = 1, .seq = ++r->nodes[author].fact_seq, .type = (uint16_t)type,
+    f->fact = (struct fact){.author = author,
+                            .incarnation = 1,
+                            .seq = ++r->nodes[author].fact_seq,
+                            .type = (uint16_t)type,
                             .body = span_of(f->body, body.size)};
     r->nodes[author].lost_facts += type == FACT_LINK_LOST;
     r->nodes[author].found_facts += type == FACT_LINK_FOUND;

@@ -52,7 +52,8 @@ static void waits_for_the_contact_that_brings_it_there_first(void **state)
     assert_true(way.arrival > 50 * S && way.arrival < 50 * S + 10 * NS_PER_MS);
     assert_true(route_to(&r, ROUTE_SMALL, 0, 2, &way) && way.open && way.first == 2);
     /* When the contact that it waits for begins, the arrival starts to move. */
-    assert_true(route_is_fresh(&r, ROUTE_SMALL, 49 * S) && !route_is_fresh(&r, ROUTE_SMALL, 51 * S));
+    assert_true(route_is_fresh(&r, ROUTE_SMALL, 49 * S) &&
+                !route_is_fresh(&r, ROUTE_SMALL, 51 * S));
     assert_true(route_check(&r));
     route_free(&r);
 }
@@ -77,11 +78,13 @@ static void of_equal_arrivals_the_fewest_hops_win(void **state)
 static void a_transmission_may_end_with_its_contact_but_not_later(void **state)
 {
     (void)state;
-    const struct contact list[] = {{.start = 0, .end = 8 * NS_PER_MS, .rate_bps = 1000000}, /* 8,000 bits */
-                                   {.start = 20 * S, .end = 30 * S, .rate_bps = 1000000}};
+    const struct contact list[] = {
+        {.start = 0, .end = 8 * NS_PER_MS, .rate_bps = 1000000}, /* 8,000 bits */
+        {.start = 20 * S, .end = 30 * S, .rate_bps = 1000000}};
     tai_ns departure;
     assert_true(route_cross(list, 2, 0, 8000, NULL, &departure) == 8 * NS_PER_MS);
-    assert_true(route_cross(list, 2, 1, 8000, NULL, &departure) == 20 * S + 8 * NS_PER_MS && departure == 20 * S);
+    assert_true(route_cross(list, 2, 1, 8000, NULL, &departure) == 20 * S + 8 * NS_PER_MS &&
+                departure == 20 * S);
     assert_true(route_cross(list, 2, 0, 100000000, NULL, &departure) == TIME_NEVER);
     assert_true(route_cross(list, 0, 0, 8, NULL, &departure) == TIME_NEVER);
 }
@@ -90,7 +93,7 @@ static void a_large_bundle_takes_the_wide_way(void **state)
 {
     (void)state;
     struct hand_plan p = {.count = 3};
-    hand_contact(&p, 1, 3, 0, 100 * S, 1000000, 1);       /* 8 s for a megabyte */
+    hand_contact(&p, 1, 3, 0, 100 * S, 1000000, 1); /* 8 s for a megabyte */
     hand_contact(&p, 1, 2, 0, 100 * S, 1000000000, 200000);
     hand_contact(&p, 2, 3, 0, 100 * S, 1000000000, 400000);
     struct route r;
@@ -98,7 +101,8 @@ static void a_large_bundle_takes_the_wide_way(void **state)
     struct route_way way;
     assert_true(route_to(&r, ROUTE_SMALL, 0, 3, &way) && way.first == 3);
     assert_true(route_to(&r, ROUTE_BULK, 0, 3, &way) && way.first == 2);
-    assert_true(route_class_of(ROUTE_SMALL_BYTES) == ROUTE_SMALL && route_class_of(ROUTE_SMALL_BYTES + 1) == ROUTE_BULK);
+    assert_true(route_class_of(ROUTE_SMALL_BYTES) == ROUTE_SMALL &&
+                route_class_of(ROUTE_SMALL_BYTES + 1) == ROUTE_BULK);
     route_free(&r);
 }
 
@@ -116,7 +120,8 @@ static void goes_around_closed_nodes_lost_edges_and_own_links_that_are_down(void
     assert_true(route_to(&r, ROUTE_SMALL, 0, 4, &way) && way.first == 2);
     route_set_closed(&r, 2, true);
     assert_true(route_to(&r, ROUTE_SMALL, 0, 4, &way) && way.first == 3);
-    assert_true(route_to(&r, ROUTE_SMALL, 0, 2, &way) && way.first == 2); /* but it may be reached itself */
+    assert_true(route_to(&r, ROUTE_SMALL, 0, 2, &way) &&
+                way.first == 2); /* but it may be reached itself */
     route_set_closed(&r, 2, false);
     assert_int_equal(route_set_lost(&r, 4, 2, 30 * S), ERR_OK);
     assert_true(route_to(&r, ROUTE_SMALL, 0, 4, &way) && way.first == 3);
@@ -125,7 +130,8 @@ static void goes_around_closed_nodes_lost_edges_and_own_links_that_are_down(void
     route_set_linked(&r, 2, false);
     assert_true(route_to(&r, ROUTE_SMALL, 0, 4, &way) && way.first == 3);
     route_set_linked(&r, 3, false);
-    assert_true(route_to(&r, ROUTE_SMALL, 0, 4, &way) && way.first == 2 && way.arrival > 2 * S && !way.open);
+    assert_true(route_to(&r, ROUTE_SMALL, 0, 4, &way) && way.first == 2 && way.arrival > 2 * S &&
+                !way.open);
     assert_false(route_to(&r, ROUTE_SMALL, 0, 9, &way));
     route_free(&r);
 }
@@ -145,7 +151,8 @@ static void a_link_that_stands_unplanned_is_used(void **state)
     route_free(&r);
 }
 
-/* ---- the oracle: every simple path ---------------------------------------------------------------------------------- */
+/* ---- the oracle: every simple path
+ * ---------------------------------------------------------------------------------- */
 
 struct oracle {
     const struct hand_plan *p;
@@ -171,7 +178,9 @@ static void walk(struct oracle *o, node_id at, tai_ns t, unsigned hops)
         tai_ns best = TIME_NEVER, ready = hops == 0 ? t : t + NS_PER_MS;
         for (size_t i = 0; i < o->p->contact_count[low][high]; i++) {
             const struct contact *c = &o->p->contacts[low][high][i];
-            tai_ns leave = MAX(ready, c->start), done = leave + (tai_ns)(8 * ROUTE_SMALL_BYTES * 1000ll / (int64_t)(c->rate_bps / 1000000));
+            tai_ns leave = MAX(ready, c->start),
+                   done = leave + (tai_ns)(8 * ROUTE_SMALL_BYTES * 1000ll /
+                                           (int64_t)(c->rate_bps / 1000000));
             if (done <= c->end)
                 best = MIN(best, done + (tai_ns)c->delay_us_mean * 1000);
         }
@@ -210,7 +219,8 @@ static void agrees_with_every_path_tried(void **state)
         for (node_id n = 2; n <= p.count; n++) {
             struct route_way way;
             bool found = route_to(&r, ROUTE_SMALL, 0, n, &way);
-            if (found != (o.arrival[n] != TIME_NEVER) || (found && (way.arrival != o.arrival[n] || way.hops != o.hops[n])))
+            if (found != (o.arrival[n] != TIME_NEVER) ||
+                (found && (way.arrival != o.arrival[n] || way.hops != o.hops[n])))
                 fail_msg("seed %lu node %u: found %d", (unsigned long)seed, n, found);
             reached += found;
             waited += found && !way.open;

@@ -23,7 +23,10 @@ struct end {
     err last;
 };
 
-static void on_secure(void *c) { ((struct end *)c)->secure = true; }
+static void on_secure(void *c)
+{
+    ((struct end *)c)->secure = true;
+}
 static bool on_established(void *c, uint32_t peer, struct span name)
 {
     struct end *e = c;
@@ -53,7 +56,10 @@ static void on_received(void *c, uint64_t transfer, uint64_t size)
     else
         tcpcl_accept(&e->t, transfer);
 }
-static void on_dropped(void *c, uint64_t transfer) { ((struct end *)c)->dropped += 1 + 0 * transfer; }
+static void on_dropped(void *c, uint64_t transfer)
+{
+    ((struct end *)c)->dropped += 1 + 0 * transfer;
+}
 static void on_sent(void *c, uint64_t cookie, err status)
 {
     struct end *e = c;
@@ -75,9 +81,14 @@ static void on_closed(void *c, err why)
 static void end_init(struct end *e, uint32_t node, bool passive, bool tls)
 {
     memset(e, 0, sizeof *e);
-    struct tcpcl_config config = {.node = node, .passive = passive, .tls_offered = tls, .keepalive_s = 15,
-                                  .segment_mru = 300000, .transfer_mru = 4000000};
-    struct tcpcl_handlers h = {e, on_secure, on_established, on_room, on_received, on_dropped, on_sent, on_closed};
+    struct tcpcl_config config = {.node = node,
+                                  .passive = passive,
+                                  .tls_offered = tls,
+                                  .keepalive_s = 15,
+                                  .segment_mru = 300000,
+                                  .transfer_mru = 4000000};
+    struct tcpcl_handlers h = {e,           on_secure,  on_established, on_room,
+                               on_received, on_dropped, on_sent,        on_closed};
     e->rng = rng_stream(node, 1);
     tcpcl_init(&e->t, &config, &h, 0);
 }
@@ -94,7 +105,8 @@ struct pipe {
     size_t size;
 };
 
-static bool move(struct end *from, struct end *to, struct pipe *p, struct rng *rng, size_t chunk, mono_ns now)
+static bool move(struct end *from, struct end *to, struct pipe *p, struct rng *rng, size_t chunk,
+                 mono_ns now)
 {
     bool moved = false;
     struct span pieces[TCPCL_PIECES_MAX];
@@ -124,7 +136,8 @@ static bool move(struct end *from, struct end *to, struct pipe *p, struct rng *r
     return moved;
 }
 
-static void run(struct end *a, struct end *b, struct pipe *ab, struct pipe *ba, struct rng *rng, size_t chunk)
+static void run(struct end *a, struct end *b, struct pipe *ab, struct pipe *ba, struct rng *rng,
+                size_t chunk)
 {
     bool more = true;
     while (more) {
@@ -179,18 +192,32 @@ static void speaks_the_bytes_of_rfc_9174(void **state)
     expect_output(&A, "64746e210400");
     feed(&A, "64746e210400");
     expect_output(&A, "07000f00000000000493e000000000003d0900000769706e3a312e3000000000");
-    feed(&A, "07012c00000000000004000000000000002800000568656c6c6f00000000"); /* keepalive 300, 1024, 10240, "hello" */
+    feed(&A,
+         "07012c00000000000004000000000000002800000568656c6c6f00000000"); /* keepalive 300, 1024,
+                                                                             10240, "hello" */
     assert_true(A.established && A.peer == 0 && A.t.keepalive_s == 15);
     assert_true(A.t.peer_segment_mru == 1024 && A.t.peer_transfer_mru == 10240);
     const struct span parts[3] = {SPAN_LITERAL("he"), SPAN_LITERAL("ll"), SPAN_LITERAL("o")};
     assert_int_equal(tcpcl_send(&A.t, 9, parts, 1), ERR_OK);
-    expect_output(&A, "0103" "0000000000000000" "00000000" "0000000000000005" "68656c6c6f");
-    feed(&A, "0203" "0000000000000000" "0000000000000005");
+    expect_output(&A, "0103"
+                      "0000000000000000"
+                      "00000000"
+                      "0000000000000005"
+                      "68656c6c6f");
+    feed(&A, "0203"
+             "0000000000000000"
+             "0000000000000005");
     assert_int_equal(A.sent_ok, 1);
-    feed(&A, "0103" "0000000000000003" "00000000" "0000000000000002" "4142");
+    feed(&A, "0103"
+             "0000000000000003"
+             "00000000"
+             "0000000000000002"
+             "4142");
     assert_int_equal(A.received, 1);
     assert_memory_equal(A.room[3], "AB", 2);
-    expect_output(&A, "0203" "0000000000000003" "0000000000000002");
+    expect_output(&A, "0203"
+                      "0000000000000003"
+                      "0000000000000002");
     feed(&A, "04");
     feed(&A, "050003");
     expect_output(&A, "050103");
@@ -234,7 +261,8 @@ static void transfers_arrive_whole_however_the_stream_is_cut(void **state)
             size[i] = 3 + (i % 4 == 0 ? rng_below(&rng, sizeof big - 3) : rng_below(&rng, 3000));
             from[i] = rng_below(&rng, sizeof big - size[i] + 1);
             uint64_t cut = rng_below(&rng, size[i]);
-            const struct span parts[3] = {span_of(big + from[i], cut), span_of(big + from[i] + cut, size[i] - cut - 1),
+            const struct span parts[3] = {span_of(big + from[i], cut),
+                                          span_of(big + from[i] + cut, size[i] - cut - 1),
                                           span_of(big + from[i] + size[i] - 1, 1)};
             assert_int_equal(tcpcl_send(&A.t, i, parts, 1), ERR_OK);
             assert_int_equal(tcpcl_send(&B.t, i, parts, 1), ERR_OK);
@@ -299,7 +327,8 @@ static void an_orderly_end_waits_for_what_is_under_way(void **state)
     send_text(&A, "last words", 1);
     run(&A, &B, &AB, &BA, &rng, 0);
     tcpcl_end(&A.t, TCPCL_END_UNKNOWN);
-    assert_int_equal(tcpcl_send(&A.t, 1, (const struct span[3]){SPAN_LITERAL("x")}, 1), ERR_UNREACHABLE);
+    assert_int_equal(tcpcl_send(&A.t, 1, (const struct span[3]){SPAN_LITERAL("x")}, 1),
+                     ERR_UNREACHABLE);
     run(&A, &B, &AB, &BA, &rng, 0);
     assert_false(A.closed || B.closed);
     tcpcl_accept(&B.t, B.held[0]);
@@ -349,7 +378,8 @@ static void stops_reading_when_too_many_transfers_wait(void **state)
     (void)state;
     connect_both();
     B.hold = true;
-    static const uint8_t one[] = {1, 3, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 'x'};
+    static const uint8_t one[] = {1, 3, 0, 0, 0, 0, 0, 0, 0, 5, 0,  0,
+                                  0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 'x'};
     uint8_t stream[100 * sizeof one];
     for (size_t i = 0; i < 100; i++)
         memcpy(stream + i * sizeof one, one, sizeof one);
@@ -419,14 +449,28 @@ static void answers_broken_peers_by_ending(void **state)
         const char *hex;
         err why;
     } list[] = {
-        {"474554202f20", ERR_INVALID},                    /* "GET / " */
+        {"474554202f20", ERR_INVALID}, /* "GET / " */
         {"64746e210300", ERR_VERSION},
-        {"64746e210400" "ff", ERR_INVALID},               /* unknown type */
-        {"64746e210400" "04", ERR_INVALID},               /* keepalive before SESS_INIT */
-        {"64746e210400" "0700000000000000000001ffffffffffffffff000000000000", ERR_INVALID}, /* segments of one byte */
-        {"64746e210400" "070000ffffffffffffffffffffffffffffffffffff", ERR_INVALID},         /* a name of 65,535 bytes */
-        {"64746e210400" "070000ffffffffffffffffffffffffffffffff000076543210", ERR_INVALID}, /* a list of 2 GB */
-        {"64746e210400" "070000ffffffffffffffffffffffffffffffff00086970" "6e3a31332e30" "00000000", ERR_DENIED}, /* ipn:13.0 */
+        {"64746e210400"
+         "ff",
+         ERR_INVALID}, /* unknown type */
+        {"64746e210400"
+         "04",
+         ERR_INVALID}, /* keepalive before SESS_INIT */
+        {"64746e210400"
+         "0700000000000000000001ffffffffffffffff000000000000",
+         ERR_INVALID}, /* segments of one byte */
+        {"64746e210400"
+         "070000ffffffffffffffffffffffffffffffffffff",
+         ERR_INVALID}, /* a name of 65,535 bytes */
+        {"64746e210400"
+         "070000ffffffffffffffffffffffffffffffff000076543210",
+         ERR_INVALID}, /* a list of 2 GB */
+        {"64746e210400"
+         "070000ffffffffffffffffffffffffffffffff00086970"
+         "6e3a31332e30"
+         "00000000",
+         ERR_DENIED}, /* ipn:13.0 */
     };
     for (size_t i = 0; i < COUNT_OF(list); i++) {
         start(false);
@@ -438,10 +482,29 @@ static void answers_broken_peers_by_ending(void **state)
         const char *hex;
         err why;
     } later[] = {
-        {"0203" "0000000000000009" "0000000000000001", ERR_OK},     /* an acknowledgement of nothing is rejected */
-        {"0202" "0000000000000000" "0000000000000001", ERR_INVALID}, /* of what was not sent */
-        {"0102" "0000000000000001" "00000000" "00000000ffffffff", ERR_INVALID}, /* above the segment limit */
-        {"0102" "0000000000000001" "00000000" "0000000000000001" "00" "0102" "0000000000000002" "00000000" "0000000000000001", ERR_INVALID},
+        {"0203"
+         "0000000000000009"
+         "0000000000000001",
+         ERR_OK}, /* an acknowledgement of nothing is rejected */
+        {"0202"
+         "0000000000000000"
+         "0000000000000001",
+         ERR_INVALID}, /* of what was not sent */
+        {"0102"
+         "0000000000000001"
+         "00000000"
+         "00000000ffffffff",
+         ERR_INVALID}, /* above the segment limit */
+        {"0102"
+         "0000000000000001"
+         "00000000"
+         "0000000000000001"
+         "00"
+         "0102"
+         "0000000000000002"
+         "00000000"
+         "0000000000000001",
+         ERR_INVALID},
         {"070000ffffffffffffffffffffffffffffffff000000000000", ERR_INVALID},
     };
     for (size_t i = 0; i < COUNT_OF(later); i++) {
@@ -450,7 +513,9 @@ static void answers_broken_peers_by_ending(void **state)
         struct span pieces[TCPCL_PIECES_MAX];
         if (i == 1) { /* staged, but acknowledge more than the six bytes */
             (void)tcpcl_output(&B.t, pieces);
-            feed(&B, "0202" "0000000000000000" "0000000000000007");
+            feed(&B, "0202"
+                     "0000000000000000"
+                     "0000000000000007");
         } else {
             feed(&B, later[i].hex);
         }
@@ -465,16 +530,44 @@ static void a_length_that_lies_is_refused(void **state)
     (void)state;
     connect_both();
     /* announces 4 bytes, sends 2 + 1 with END */
-    feed(&B, "0102" "0000000000000001" "0000000d" "01000100080000000000000004" "0000000000000002" "4142"
-             "0101" "0000000000000001" "0000000000000001" "43");
+    feed(&B, "0102"
+             "0000000000000001"
+             "0000000d"
+             "01000100080000000000000004"
+             "0000000000000002"
+             "4142"
+             "0101"
+             "0000000000000001"
+             "0000000000000001"
+             "43");
     assert_true(B.received == 0 && B.dropped == 1 && !B.closed);
-    expect_output(&B, "0202" "0000000000000001" "0000000000000002" "03" "04" "0000000000000001");
+    expect_output(&B, "0202"
+                      "0000000000000001"
+                      "0000000000000002"
+                      "03"
+                      "04"
+                      "0000000000000001");
     /* announces 2, sends 3 */
-    feed(&B, "0102" "0000000000000002" "0000000d" "01000100080000000000000002" "0000000000000003" "414243");
+    feed(&B, "0102"
+             "0000000000000002"
+             "0000000d"
+             "01000100080000000000000002"
+             "0000000000000003"
+             "414243");
     assert_true(B.received == 0 && !B.closed);
-    expect_output(&B, "03" "04" "0000000000000002");
+    expect_output(&B, "03"
+                      "04"
+                      "0000000000000002");
     /* announces nothing */
-    feed(&B, "0102" "0000000000000003" "00000000" "0000000000000002" "4142" "0101" "0000000000000003" "0000000000000001" "43");
+    feed(&B, "0102"
+             "0000000000000003"
+             "00000000"
+             "0000000000000002"
+             "4142"
+             "0101"
+             "0000000000000003"
+             "0000000000000001"
+             "43");
     assert_true(B.received == 1);
     assert_memory_equal(B.room[3], "ABC", 3);
     end_free(&B);
