@@ -126,7 +126,8 @@ struct compute {
     struct event_craft craft;
     bool craft_known;
     uint64_t generation_peak_mw;
-    uint32_t load_told_millis;
+    uint32_t load_told_millis; /* what the craft was last told to draw power for */
+    uint8_t load_told_radios;
     struct hold holds[HOLDS_MAX];
 };
 

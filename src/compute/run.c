@@ -486,16 +486,16 @@ uint32_t compute_lanes_busy(const struct compute *c)
 void compute_run_load(struct compute *c)
 {
     uint32_t busy = compute_lanes_busy(c);
-    if (busy == c->load_told_millis)
+    const struct view_member *self = view_find(c->port->view, c->port->config->self);
+    uint8_t radios = self && self->status_known ? self->status.radios_on : 0;
+    if (busy == c->load_told_millis && radios == c->load_told_radios)
         return;
     c->load_told_millis = busy;
+    c->load_told_radios = radios;
     uint64_t running = 0;
     for (struct map_node *n = map_first(&c->runs); n; n = map_next(&c->runs, n))
         running += executes(map_value(n));
-    const struct view_member *self = view_find(c->port->view, c->port->config->self);
     port_gauge(c->port, METRIC_LANES_BUSY, busy);
     port_gauge(c->port, METRIC_TASKS_RUNNING, running);
-    port_effect(c->port, &(struct effect){.kind = EFFECT_LOAD,
-                                          .load = {.lanes_busy_millis = busy,
-                                                   .radios_on = self && self->status_known ? self->status.radios_on : 0}});
+    port_effect(c->port, &(struct effect){.kind = EFFECT_LOAD, .load = {.lanes_busy_millis = busy, .radios_on = radios}});
 }
