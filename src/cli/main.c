@@ -3,12 +3,6 @@
 #include <string.h>
 
 #include "cli/cli.h"
-#if __has_include("twin/twin.h")
-#include "twin/twin.h"
-#define HAVE_TWIN 1
-#else
-#define HAVE_TWIN 0
-#endif
 
 static const char help[] =
     "usage: noct COMMAND [ARGUMENTS]     (noct COMMAND --help says more)\n"
@@ -22,10 +16,8 @@ static const char help[] =
     "  put, get           store and fetch an object\n"
     "  object show        where an object is, why, and what it survives\n"
     "  task               create, watch and cancel jobs (GA4GH TES)\n"
-#if HAVE_TWIN
     "\n"
     "  twin               run the same nodes in virtual time, with faults and checkers\n"
-#endif
     "\n"
     "  node               run one node (what `up` starts)\n"
     "  version            the version of this program\n"
@@ -43,7 +35,7 @@ static int command_version(int argc, char **argv)
 {
     (void)argc;
     (void)argv;
-    puts("noct " CLI_VERSION);
+    printf("noct %s (%s)\n", CLI_VERSION, cli_commit());
     return CLI_OK;
 }
 
@@ -56,9 +48,7 @@ static const struct {
     {"get", command_get},       {"ls", command_ls},           {"mb", command_mb},         {"rm", command_rm},
     {"version", command_version}, {"--version", command_version}, {"help", command_help}, {"--help", command_help},
     {"-h", command_help},
-#if HAVE_TWIN
-    {"twin", twin_main},
-#endif
+    {"twin", command_twin},
 };
 
 int main(int argc, char **argv)

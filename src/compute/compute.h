@@ -50,6 +50,11 @@ struct compute_summary {
     bool complete_result;  /* an awarded attempt has a complete result */
 };
 bool compute_summary_at(const struct compute *c, size_t index, struct compute_summary *out);
+struct compute_counts {
+    uint32_t tasks_open, tasks_ended;
+    uint32_t receipts_most; /* of any task */
+};
+struct compute_counts compute_counts_of(const struct compute *c); /* O(tasks) */
 uint32_t compute_lanes_busy(const struct compute *c); /* thousandths of a core in use now */
 
 #endif

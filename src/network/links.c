@@ -26,7 +26,7 @@ struct link *link_add(struct network *n, node_id peer)
     return l;
 }
 
-void links_open(struct network *n)
+void network_links_open(struct network *n)
 {
     if (!n->port->sky)
         return;
@@ -89,7 +89,7 @@ static void look_at_plan(struct network *n, struct link *l)
     l->edge = edge;
 }
 
-void links_point(struct network *n)
+void network_links_point(struct network *n)
 {
     tai_ns now = n->port->now.wall;
     if (!n->port->sky || !n->ready || now < n->next_edge)
@@ -132,7 +132,7 @@ static bool called_lost(const struct network *n, const struct link *l)
     return said(n, n->port->config->self, l->peer) > n->port->now.wall;
 }
 
-void links_event(struct network *n, const struct event_link *e)
+void network_links_event(struct network *n, const struct event_link *e)
 {
     struct link *l = may_point(n, e->peer) || !e->up ? link_add(n, e->peer) : NULL;
     if (!l || l->up == e->up)
@@ -159,7 +159,7 @@ void links_event(struct network *n, const struct event_link *e)
     queue_reroute_all(n);
 }
 
-void links_watch(struct network *n)
+void network_links_watch(struct network *n)
 {
     mono_ns now = n->port->now.mono;
     const struct config *c = n->port->config;
@@ -185,7 +185,7 @@ void links_watch(struct network *n)
  * ------------------------------------------------------------------------------------------------------------
  */
 
-void links_fact(struct network *n, const struct fact *f)
+void network_links_fact(struct network *n, const struct fact *f)
 {
     struct reader r = reader_of(f->body.data, f->body.size);
     node_id peer = read_u32(&r);
@@ -209,7 +209,7 @@ void links_fact(struct network *n, const struct fact *f)
         n->reach_due = true;
 }
 
-void links_member(struct network *n, node_id member)
+void network_links_member(struct network *n, node_id member)
 {
     const struct view_member *m = view_find(n->port->view, member);
     if (!m)

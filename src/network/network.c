@@ -24,7 +24,7 @@ static err open_tables(struct network *n)
         return ERR_NO_MEMORY;
     struct route_sky sky = route_sky_of(p->sky);
     TRY(route_init(&n->route, n->heap, &sky, p->config->self, HOP_NS, ACQUIRE_NS));
-    links_open(n);
+    network_links_open(n);
     return spool_open(n);
 }
 
@@ -153,7 +153,7 @@ static void set_alarm(struct network *n)
 static void tick(struct network *n)
 {
     n->tick_at = n->port->now.mono + TICK_NS;
-    links_watch(n);
+    network_links_watch(n);
     refresh_routes(n);
     queue_tick(n);
     spool_kick(n);
@@ -167,8 +167,8 @@ void network_ready(struct network *n)
     n->route.acquire_ns = time_mono_to_wall(&n->port->now, ACQUIRE_NS);
     const struct view *v = n->port->view;
     for (size_t i = 0; i < v->count; i++)
-        links_member(n, v->members[i].id);
-    links_point(n);
+        network_links_member(n, v->members[i].id);
+    network_links_point(n);
     tick(n);
     set_alarm(n);
 }
@@ -177,7 +177,7 @@ void network_alarm(struct network *n)
 {
     if (!n->ready)
         return;
-    links_point(n);
+    network_links_point(n);
     if (n->port->now.mono >= n->tick_at)
         tick(n);
     set_alarm(n);
@@ -201,7 +201,7 @@ err network_send(struct network *n, const struct message *m)
 
 void network_link(struct network *n, const struct event_link *e)
 {
-    links_event(n, e);
+    network_links_event(n, e);
     after_event(n);
 }
 
@@ -224,13 +224,13 @@ void network_fact(struct network *n, const struct fact *f)
 {
     if (f->type != FACT_LINK_LOST && f->type != FACT_LINK_FOUND)
         return;
-    links_fact(n, f);
+    network_links_fact(n, f);
     after_event(n);
 }
 
 void network_member(struct network *n, node_id member)
 {
-    links_member(n, member);
+    network_links_member(n, member);
     if (!n->ready)
         return;
     n->reach_due |= map_find_u64(&n->reach_of, member) == NULL;

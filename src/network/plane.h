@@ -148,12 +148,12 @@ void network_accept(struct network *n, node_id peer, uint64_t receipt, err statu
 /* links.c */
 struct link *link_find(const struct network *n, node_id peer);
 struct link *link_add(struct network *n, node_id peer); /* NULL: no memory */
-void links_open(struct network *n);
-void links_point(struct network *n); /* looks at the plan where an edge is due */
-void links_watch(struct network *n); /* unpredicted losses */
-void links_event(struct network *n, const struct event_link *e);
-void links_fact(struct network *n, const struct fact *f);
-void links_member(struct network *n, node_id member);
+void network_links_open(struct network *n);
+void network_links_point(struct network *n); /* looks at the plan where an edge is due */
+void network_links_watch(struct network *n); /* unpredicted losses */
+void network_links_event(struct network *n, const struct event_link *e);
+void network_links_fact(struct network *n, const struct fact *f);
+void network_links_member(struct network *n, node_id member);
 
 /* spool.c */
 err spool_open(struct network *n);

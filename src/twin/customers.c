@@ -1,0 +1,484 @@
+/*
+ * twin/customers.c - modelled customers at the gateways: they put, get, delete and submit tasks, remember what was
+ * acknowledged, and never forgive a wrong byte.
+ *
+ * Story:   each gateway has one customer whose next request comes after an exponential time. A request may be answered,
+ *          refused, or lost with its gateway; then the key's content is uncertain: old and new are both right. At the end
+ *          everything acknowledged is read back through every gateway.
+ * Checks:  I1 on every read, and in the final reading.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "twin/world.h"
+
+enum { KEYS_MAX = 400, OPERATIONS_MAX = 64 };
+#define BUCKET "lab"
+#define PUT_CREDIT_CHUNK (256 * 1024)
+
+struct content { /* drawn from a seed; size 0 and seed 0: the key does not exist */
+    uint64_t seed, size;
+};
+
+struct key_state {
+    char name[48];
+    struct content is;        /* acknowledged */
+    struct content maybe[3];  /* what unanswered writes may have left */
+    size_t maybe_count;
+    bool busy;                /* a write is under way */
+};
+
+struct operation {
+    bool used;
+    enum object_op op;
+    uint64_t tag;
+    struct key_state *key;
+    struct content content;
+    uint64_t sent, credit, got;
+    uint64_t matching; /* a bit per content that still fits what was read: 0 the acknowledged one, then the maybes */
+    mono_ns asked_at;
+    bool verifying;
+};
+
+struct customer {
+    struct twin_node *gateway;
+    struct rng rng;
+    struct key_state keys[KEYS_MAX];
+    size_t key_count;
+    struct operation operations[OPERATIONS_MAX];
+    uint64_t tags;
+    bool bucket_ready;
+    /* the final reading: every key of every customer through this gateway */
+    size_t verify_next, verify_open, verify_total;
+};
+
+static uint64_t content_word(uint64_t seed, uint64_t index)
+{
+    return hash_mix(seed, index);
+}
+
+static void content_fill(const struct content *c, uint64_t offset, uint8_t *out, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        uint64_t at = offset + i;
+        if (at % 8 == 0 && size - i >= 8) {
+            uint64_t v = content_word(c->seed, at / 8);
+            memcpy(out + i, &v, 8);
+            i += 7;
+            continue;
+        }
+        out[i] = (uint8_t)(content_word(c->seed, at / 8) >> (8 * (at % 8)));
+    }
+}
+
+static uint64_t content_hash(const struct content *c)
+{
+    uint8_t *bytes = malloc(MAX(c->size, (uint64_t)1));
+    ASSERT(bytes != NULL);
+    content_fill(c, 0, bytes, c->size);
+    uint64_t h = hash64(bytes, c->size);
+    free(bytes);
+    return h;
+}
+
+/* Are these the content's bytes from `offset` on? */
+static bool content_matches(const struct content *c, uint64_t offset, struct span data)
+{
+    uint8_t piece[4096];
+    for (size_t at = 0; at < data.size; at += sizeof piece) {
+        size_t n = MIN(sizeof piece, data.size - at);
+        content_fill(c, offset + at, piece, n);
+        if (memcmp(piece, data.data + at, n) != 0)
+            return false;
+    }
+    return true;
+}
+
+static struct operation *operation_new(struct world *w, struct customer *c, enum object_op op, struct key_state *key)
+{
+    for (size_t i = 0; i < OPERATIONS_MAX; i++) {
+        struct operation *o = &c->operations[i];
+        if (o->used)
+            continue;
+        *o = (struct operation){.used = true, .op = op, .tag = ++c->tags, .key = key, .asked_at = w->now};
+        return o;
+    }
+    return NULL;
+}
+
+static struct operation *operation_find(struct customer *c, uint64_t tag)
+{
+    for (size_t i = 0; i < OPERATIONS_MAX; i++)
+        if (c->operations[i].used && c->operations[i].tag == tag)
+            return &c->operations[i];
+    return NULL;
+}
+
+static void ask(struct world *w, struct customer *c, struct object_request *r)
+{
+    r->client = SERVICE_REGION;
+    if (!r->bucket.data)
+        r->bucket = SPAN_LITERAL(BUCKET);
+    struct event e = {.kind = EVENT_OBJECT, .object = r};
+    world_step(w, c->gateway, &e);
+}
+
+/* ---- requests -------------------------------------------------------------------------------------------------------- */
+
+static void put(struct world *w, struct customer *c)
+{
+    struct key_state *key;
+    if (c->key_count < KEYS_MAX && rng_chance(&c->rng, 0.7)) {
+        key = &c->keys[c->key_count++];
+        snprintf(key->name, sizeof key->name, "%u/%04zu", c->gateway->id, c->key_count);
+    } else {
+        key = c->key_count ? &c->keys[rng_below(&c->rng, c->key_count)] : NULL;
+    }
+    struct operation *o = key && !key->busy ? operation_new(w, c, OBJECT_PUT_BEGIN, key) : NULL;
+    if (!o)
+        return;
+    const struct scenario_workload *load = &w->scenario->workload;
+    o->content.seed = rng_u64(&c->rng) | 1;
+    o->content.size = load->object_bytes_min + rng_below(&c->rng, load->object_bytes_max - load->object_bytes_min + 1);
+    key->busy = true;
+    ask(w, c, &(struct object_request){.op = OBJECT_PUT_BEGIN, .tag = o->tag, .key = span_text(key->name), .size = o->content.size});
+}
+
+static void get(struct world *w, struct customer *c)
+{
+    struct key_state *key = c->key_count ? &c->keys[rng_below(&c->rng, c->key_count)] : NULL;
+    struct operation *o = key && !key->busy ? operation_new(w, c, OBJECT_GET, key) : NULL;
+    if (!o)
+        return;
+    key->busy = true; /* no write of this customer meanwhile: then the answer is certain */
+    ask(w, c, &(struct object_request){.op = OBJECT_GET, .tag = o->tag, .key = span_text(key->name), .credit = UINT64_MAX / 2});
+}
+
+static void erase(struct world *w, struct customer *c)
+{
+    struct key_state *key = c->key_count ? &c->keys[rng_below(&c->rng, c->key_count)] : NULL;
+    struct operation *o = key && !key->busy ? operation_new(w, c, OBJECT_DELETE, key) : NULL;
+    if (!o)
+        return;
+    key->busy = true;
+    ask(w, c, &(struct object_request){.op = OBJECT_DELETE, .tag = o->tag, .key = span_text(key->name)});
+}
+
+static void task(struct world *w, struct customer *c)
+{
+    struct key_state *key = c->key_count ? &c->keys[rng_below(&c->rng, c->key_count)] : NULL;
+    if (!key || key->is.size == 0)
+        return;
+    char output[64];
+    snprintf(output, sizeof output, "sums/%u-%llu", c->gateway->id, (unsigned long long)c->tags);
+    struct task_spec spec = {
+        .document = SPAN_LITERAL("{\"name\":\"checksum\"}"),
+        .name = SPAN_LITERAL("checksum"),
+        .executors = {{.image = SPAN_LITERAL("app:checksum")}},
+        .executor_count = 1,
+        .inputs = {{.bucket = SPAN_LITERAL(BUCKET), .key = span_text(key->name), .path = SPAN_LITERAL("/work/in/data")}},
+        .input_count = 1,
+        .outputs = {{.bucket = SPAN_LITERAL(BUCKET), .key = span_text(output), .path = SPAN_LITERAL("/work/out/checksum.txt")}},
+        .output_count = 1,
+        .cpu_millis = 1000,
+        .memory_bytes = 64 << 20,
+        .disk_bytes = 64 << 20,
+        .priority = 5,
+        .expected_ns = (duration_ns)(20 + rng_below(&c->rng, 100)) * NS_PER_S,
+    };
+    struct task_request r = {.op = TASK_CREATE, .client = SERVICE_REGION, .tag = ++c->tags, .spec = &spec};
+    struct event e = {.kind = EVENT_TASK, .task = &r};
+    world_step(w, c->gateway, &e);
+}
+
+static double rate_of(const struct scenario_workload *l)
+{
+    return l->puts_per_hour + l->gets_per_hour + l->deletes_per_hour + l->tasks_per_hour;
+}
+
+static void next_request(struct world *w, struct customer *c)
+{
+    double per_hour = rate_of(&w->scenario->workload);
+    if (per_hour <= 0)
+        return;
+    double wait_s = -log1p(-rng_unit(&c->rng)) * 3600 / per_hour;
+    queue_add(&w->queue, w->now + (duration_ns)(wait_s * 1e9) + 1, HAPPEN_CUSTOMER, (uint32_t)(c - w->customers), 0, NULL);
+}
+
+static void buckets_create(struct world *w, struct customer *c)
+{
+    for (size_t i = 0; i <= w->scenario->bucket_count; i++) {
+        const struct scenario_bucket *b = i < w->scenario->bucket_count ? &w->scenario->buckets[i] : NULL;
+        struct policy policy = b ? b->policy : (struct policy){.copies = 2, .where = PLACE_ORBIT};
+        ask(w, c, &(struct object_request){.op = OBJECT_BUCKET_CREATE, .tag = 0, .bucket = span_text(b ? b->name : BUCKET),
+                                           .policy = policy});
+    }
+    c->bucket_ready = true;
+}
+
+void customer_happen(struct world *w, uint32_t index)
+{
+    struct customer *c = &w->customers[index];
+    if (w->healing)
+        return;
+    next_request(w, c);
+    if (!c->gateway->node || !node_ready(c->gateway->node) || !c->bucket_ready)
+        return;
+    const struct scenario_workload *l = &w->scenario->workload;
+    double pick = rng_unit(&c->rng) * rate_of(l);
+    if ((pick -= l->puts_per_hour) < 0)
+        put(w, c);
+    else if ((pick -= l->gets_per_hour) < 0)
+        get(w, c);
+    else if ((pick -= l->deletes_per_hour) < 0)
+        erase(w, c);
+    else
+        task(w, c);
+}
+
+/* ---- answers ------------------------------------------------------------------------------------------------------------ */
+
+static void maybe_add(struct key_state *k, struct content content)
+{
+    if (k->maybe_count < COUNT_OF(k->maybe))
+        k->maybe[k->maybe_count++] = content;
+}
+
+static void settle(struct key_state *k, struct content content)
+{
+    k->is = content;
+    k->maybe_count = 0;
+    k->busy = false;
+}
+
+static void put_push(struct world *w, struct customer *c, struct operation *o)
+{
+    uint64_t tag = o->tag;
+    while (o->used && o->tag == tag && o->credit > 0 && o->sent < o->content.size) {
+        size_t size = MIN(MIN(o->credit, (uint64_t)PUT_CREDIT_CHUNK), o->content.size - o->sent);
+        struct buf *b = host_buf_new(c->gateway, size);
+        content_fill(&o->content, o->sent, b->data, size);
+        o->sent += size;
+        o->credit -= size;
+        ask(w, c, &(struct object_request){.op = OBJECT_PUT_DATA, .tag = tag, .data = slice_of(b, 0, size)});
+        buf_unref(b);
+    }
+    if (o->used && o->tag == tag && o->sent == o->content.size && o->op == OBJECT_PUT_BEGIN) {
+        o->op = OBJECT_PUT_END;
+        struct object_request r = {.op = OBJECT_PUT_END, .tag = tag};
+        uint64_t h = content_hash(&o->content);
+        memcpy(r.md5, &h, sizeof h);
+        ask(w, c, &r);
+    }
+}
+
+static void latency_add(duration_ns latency, duration_ns *sum, duration_ns *max)
+{
+    *sum += latency;
+    *max = MAX(*max, latency);
+}
+
+static void put_answer(struct world *w, struct customer *c, struct operation *o, const struct object_reply *r)
+{
+    if (!r->final) {
+        o->credit += r->credit;
+        put_push(w, c, o);
+        return;
+    }
+    o->used = false;
+    if (r->status == ERR_OK) {
+        w->figures.puts_acked++;
+        latency_add(w->now - o->asked_at, &w->figures.put_latency_sum, &w->figures.put_latency_max);
+        settle(o->key, o->content);
+    } else {
+        w->figures.puts_refused++;
+        if (o->sent > 0)
+            maybe_add(o->key, o->content);
+        o->key->busy = false;
+    }
+}
+
+/* May the key hold exactly these bytes? Narrowed down piece by piece. */
+static void get_piece(struct operation *o, const struct object_reply *r)
+{
+    const struct key_state *k = o->key;
+    for (size_t i = 0; i <= k->maybe_count; i++) {
+        const struct content *c = i == 0 ? &k->is : &k->maybe[i - 1];
+        if (o->got + r->data.size > c->size || !content_matches(c, o->got, slice_span(r->data)))
+            o->matching &= ~(1ull << i);
+    }
+    o->got += r->data.size;
+}
+
+static bool get_right(const struct operation *o, const struct object_reply *r)
+{
+    const struct key_state *k = o->key;
+    for (size_t i = 0; i <= k->maybe_count; i++) {
+        const struct content *c = i == 0 ? &k->is : &k->maybe[i - 1];
+        bool absent = c->seed == 0;
+        if (r->status == ERR_NOT_FOUND ? absent : !absent && (o->matching >> i & 1) && c->size == o->got)
+            return true;
+    }
+    return false;
+}
+
+static void get_answer(struct world *w, struct customer *c, struct operation *o, const struct object_reply *r)
+{
+    if (o->got == 0 && o->matching == 0)
+        o->matching = UINT64_MAX;
+    if (r->data.size > 0)
+        get_piece(o, r);
+    if (!r->final)
+        return;
+    struct operation was = *o;
+    o->used = false;
+    if (!was.verifying)
+        was.key->busy = false;
+    else
+        c->verify_open--;
+    if (r->status == ERR_OK || r->status == ERR_NOT_FOUND) {
+        w->figures.gets_ok++;
+        latency_add(w->now - was.asked_at, &w->figures.get_latency_sum, &w->figures.get_latency_max);
+        checks_count(w, PROMISE_I1, get_right(&was, r), "gateway %u read %s: %s, %llu bytes, which was never acknowledged so",
+                     c->gateway->id, was.key->name, err_name(r->status), (unsigned long long)was.got);
+    } else {
+        w->figures.gets_refused++;
+        if (was.verifying)
+            checks_count(w, PROMISE_I1, false, "gateway %u cannot read %s after heal: %s (%s)", c->gateway->id, was.key->name,
+                         err_name(r->status), r->reason);
+    }
+}
+
+void customer_object(struct world *w, struct twin_node *gateway, const struct object_reply *r)
+{
+    struct customer *c = &w->customers[gateway->id - 1 - w->scenario->satellite_count];
+    struct operation *o = operation_find(c, r->tag);
+    if (!o)
+        return;
+    if (o->op == OBJECT_GET) {
+        get_answer(w, c, o, r);
+    } else if (o->op == OBJECT_DELETE) {
+        o->used = false;
+        if (r->status == ERR_OK || r->status == ERR_NOT_FOUND) {
+            w->figures.deletes_acked++;
+            settle(o->key, (struct content){0});
+        } else {
+            maybe_add(o->key, (struct content){0});
+            o->key->busy = false;
+        }
+    } else {
+        put_answer(w, c, o, r);
+    }
+}
+
+void customer_task(struct world *w, struct twin_node *gateway, const struct task_reply *r)
+{
+    (void)gateway;
+    if (r->op == TASK_CREATE && r->status == ERR_OK)
+        w->figures.tasks_created++;
+}
+
+/* What was under way when the gateway died is uncertain: the write may or may not have happened. */
+void customers_gateway_down(struct world *w, struct twin_node *gateway)
+{
+    if (!scenario_is_gateway(w->scenario, gateway->id))
+        return;
+    struct customer *c = &w->customers[gateway->id - 1 - w->scenario->satellite_count];
+    for (size_t i = 0; i < OPERATIONS_MAX; i++) {
+        struct operation *o = &c->operations[i];
+        if (!o->used)
+            continue;
+        o->used = false;
+        if (o->op == OBJECT_DELETE)
+            maybe_add(o->key, (struct content){0});
+        else if (o->op != OBJECT_GET)
+            maybe_add(o->key, o->content);
+        o->key->busy = false;
+    }
+    c->verify_open = 0;
+}
+
+void customers_gateway_ready(struct world *w, struct twin_node *gateway)
+{
+    if (!scenario_is_gateway(w->scenario, gateway->id))
+        return;
+    struct customer *c = &w->customers[gateway->id - 1 - w->scenario->satellite_count];
+    if (!c->bucket_ready)
+        buckets_create(w, c);
+}
+
+void customers_open(struct world *w)
+{
+    w->customer_count = w->scenario->site_count - w->scenario->satellite_count;
+    w->customers = calloc(w->customer_count, sizeof *w->customers);
+    ASSERT(w->customers != NULL);
+    for (size_t i = 0; i < w->customer_count; i++) {
+        struct customer *c = &w->customers[i];
+        c->gateway = &w->nodes[w->scenario->satellite_count + i];
+        c->rng = rng_stream(w->seed, 0x637573746f00 + i);
+        next_request(w, c);
+    }
+}
+
+void customers_close(struct world *w)
+{
+    free(w->customers);
+}
+
+bool customers_idle(const struct world *w)
+{
+    for (size_t i = 0; i < w->customer_count; i++)
+        for (size_t j = 0; j < OPERATIONS_MAX; j++)
+            if (w->customers[i].operations[j].used)
+                return false;
+    return true;
+}
+
+/* ---- the final reading ------------------------------------------------------------------------------------------------------ */
+
+static struct key_state *key_at(struct world *w, size_t index)
+{
+    for (size_t i = 0; i < w->customer_count; i++) {
+        if (index < w->customers[i].key_count)
+            return &w->customers[i].keys[index];
+        index -= w->customers[i].key_count;
+    }
+    return NULL;
+}
+
+static void verify_more(struct world *w, struct customer *c)
+{
+    while (c->verify_next < c->verify_total && c->verify_open < 16) {
+        struct key_state *k = key_at(w, c->verify_next);
+        struct operation *o = operation_new(w, c, OBJECT_GET, k);
+        if (!o)
+            return;
+        c->verify_next++;
+        c->verify_open++;
+        o->verifying = true;
+        ask(w, c, &(struct object_request){.op = OBJECT_GET, .tag = o->tag, .key = span_text(k->name), .credit = UINT64_MAX / 2});
+    }
+}
+
+void customers_verify_begin(struct world *w)
+{
+    for (size_t i = 0; i < w->customer_count; i++) {
+        struct customer *c = &w->customers[i];
+        for (size_t j = 0; j < w->customer_count; j++)
+            c->verify_total += w->customers[j].key_count;
+        verify_more(w, c);
+    }
+}
+
+bool customers_verify_done(struct world *w)
+{
+    bool done = true;
+    for (size_t i = 0; i < w->customer_count; i++) {
+        verify_more(w, &w->customers[i]);
+        done = done && w->customers[i].verify_next == w->customers[i].verify_total && w->customers[i].verify_open == 0;
+    }
+    return done;
+}

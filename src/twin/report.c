@@ -1,0 +1,282 @@
+#include "twin/report.h"
+
+#include <errno.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { EVENTS_MAX = 200000, PATH_SIZE = 512 };
+
+extern char **environ;
+
+static FILE *create(const char *folder, const char *name)
+{
+    char path[PATH_SIZE];
+    if ((size_t)snprintf(path, sizeof path, "%s/%s", folder, name) >= sizeof path)
+        return NULL;
+    return fopen(path, "w");
+}
+
+/* Like mkdir -p. */
+static bool folder_make(const char *path)
+{
+    char part[PATH_SIZE];
+    if (strlen(path) >= sizeof part)
+        return false;
+    for (size_t i = 1; i <= strlen(path); i++) {
+        if (path[i] != '/' && path[i] != 0)
+            continue;
+        memcpy(part, path, i);
+        part[i] = 0;
+        if (mkdir(part, 0755) != 0 && errno != EEXIST)
+            return false;
+    }
+    return true;
+}
+
+err report_open(struct report *r, const struct twin_options *options)
+{
+    *r = (struct report){.options = options, .progress_permille = -1};
+    if (!options->output)
+        return ERR_OK;
+    if (!folder_make(options->output))
+        return ERR_IO;
+    r->series = create(options->output, "series.csv");
+    r->events = create(options->output, "events.log");
+    if (!r->series || !r->events)
+        return ERR_IO;
+    fputs("time_h,nodes_up,links_up,objects,repairs_queued,tasks_running,facts,battery_min_share,core_max_k,sunlit_nodes,"
+          "chunk_mib\n",
+          r->series);
+    return ERR_OK;
+}
+
+void report_close(struct report *r)
+{
+    if (r->series)
+        fclose(r->series);
+    if (r->events)
+        fclose(r->events);
+}
+
+void report_trace(void *report, const struct twin_node *n, const struct effect_trace *t)
+{
+    struct report *r = report;
+    if (!r->events || trace_level((enum trace_id)t->id) == 'D' || r->event_count++ >= EVENTS_MAX)
+        return;
+    char when[40];
+    time_utc_text(world_wall(n->world), 3, when);
+    fprintf(r->events, "%s %s %s %.*s\n", when, scenario_name(n->world->scenario, n->id), trace_name((enum trace_id)t->id),
+            (int)t->text.size, (const char *)t->text.data);
+}
+
+void report_progress(void *report, double share)
+{
+    struct report *r = report;
+    int permille = (int)(MIN(share, 1.0) * 1000);
+    if (r->options->quiet || !isatty(2) || permille == r->progress_permille)
+        return;
+    r->progress_permille = permille;
+    fprintf(stderr, "\r  %5.1f %% of virtual time", permille / 10.0);
+}
+
+void report_sample(struct report *r, struct world *w)
+{
+    if (!r->series)
+        return;
+    uint64_t up = 0, links = 0, repairs = 0, tasks = 0, chunk_bytes = 0, objects = 0, facts = 0, sunlit = 0;
+    double battery = 1, core = 0;
+    for (size_t i = 0; i < w->node_count; i++) {
+        struct twin_node *n = &w->nodes[i];
+        if (!scenario_is_gateway(w->scenario, n->id)) {
+            struct craft_state c = craft_state_of(&n->craft, &w->scenario->craft);
+            battery = MIN(battery, (double)c.battery_mwh / (double)MAX(c.battery_capacity_mwh, 1u));
+            core = MAX(core, c.core_mk / 1000.0);
+            sunlit += c.sunlit >= 500;
+        }
+        if (!n->node || !node_ready(n->node))
+            continue;
+        const uint64_t *m = node_metrics(n->node);
+        const struct view *v = node_view(n->node);
+        up++;
+        for (size_t j = 0; j < v->count; j++)
+            links += v->members[j].link_up;
+        repairs += m[METRIC_REPAIRS_QUEUED];
+        tasks += m[METRIC_TASKS_RUNNING];
+        chunk_bytes += m[METRIC_CHUNK_BYTES];
+        objects = MAX(objects, m[METRIC_OBJECTS]);
+        facts = MAX(facts, m[METRIC_FACTS]);
+    }
+    fprintf(r->series, "%.4f,%llu,%.1f,%llu,%llu,%llu,%llu,%.4f,%.2f,%llu,%.1f\n",
+            (double)(world_wall(w) - w->scenario->epoch) / 3.6e12, (unsigned long long)up, (double)links / 2,
+            (unsigned long long)objects, (unsigned long long)repairs, (unsigned long long)tasks, (unsigned long long)facts,
+            battery, core, (unsigned long long)sunlit, (double)chunk_bytes / 1048576);
+}
+
+static double mean_ms(duration_ns sum, uint64_t count)
+{
+    return count ? (double)sum / 1e6 / (double)count : 0;
+}
+
+static void figures_json(struct text *t, const struct world *w, double cpu_s)
+{
+    const struct figures *f = &w->figures;
+    double virtual_s = (double)w->duration / 1e9;
+    json_object(t, "figures");
+    json_double(t, "cpu_s", cpu_s);
+    json_double(t, "virtual_s", virtual_s);
+    json_double(t, "times_real_time", cpu_s > 0 ? virtual_s / cpu_s : 0);
+    json_uint(t, "steps", f->steps);
+    json_uint(t, "bundles", f->frames);
+    json_uint(t, "bundles_lost", f->frames_lost);
+    json_uint(t, "facts", f->facts);
+    json_uint(t, "puts_acknowledged", f->puts_acked);
+    json_uint(t, "puts_refused", f->puts_refused);
+    json_double(t, "put_latency_mean_ms", mean_ms(f->put_latency_sum, f->puts_acked));
+    json_double(t, "put_latency_max_ms", (double)f->put_latency_max / 1e6);
+    json_uint(t, "gets_answered", f->gets_ok);
+    json_uint(t, "gets_refused", f->gets_refused);
+    json_double(t, "get_latency_mean_ms", mean_ms(f->get_latency_sum, f->gets_ok));
+    json_double(t, "get_latency_max_ms", (double)f->get_latency_max / 1e6);
+    json_uint(t, "deletes_acknowledged", f->deletes_acked);
+    json_uint(t, "tasks_created", f->tasks_created);
+    json_uint(t, "tasks_ended", f->tasks_ended);
+    json_uint(t, "pictures", f->trace_counts[TRACE_CAPTURE]);
+    json_uint(t, "crashes", f->crashes);
+    json_uint(t, "link_losses", f->link_losses);
+    json_uint(t, "bit_flips", f->bit_flips);
+    json_uint(t, "repairs_done", f->trace_counts[TRACE_REPAIR_DONE]);
+    json_uint(t, "takeovers", f->trace_counts[TRACE_TASK_TAKEOVER]);
+    json_uint(t, "convictions_measured", f->convictions_measured);
+    json_double(t, "conviction_mean_s", mean_ms(f->conviction_sum, f->convictions_measured) / 1000);
+    json_double(t, "conviction_max_s", (double)f->conviction_max / 1e9);
+    json_double(t, "converge_after_heal_s", (double)f->converge_ns / 1e9);
+    json_double(t, "battery_min_wh", (double)f->battery_min_mwh / 1000);
+    json_double(t, "core_max_k", (double)f->core_max_mk / 1000);
+    json_end(t);
+}
+
+static void report_json(struct text *t, struct world *w, const struct twin_options *o, double cpu_s)
+{
+    char digest[17];
+    snprintf(digest, sizeof digest, "%016llx", (unsigned long long)world_end_digest(w));
+    json_object(t, NULL);
+    json_string(t, "scenario", w->scenario->name);
+    json_uint(t, "seed", w->seed);
+    json_double(t, "days", o->days);
+    json_string(t, "commit", o->commit);
+    json_string(t, "digest", digest);
+    json_uint(t, "nodes", w->node_count);
+    json_bool(t, "faults", w->faults_on);
+    json_string(t, "fact_security", w->scenario->fact_security);
+    json_array(t, "checks");
+    for (size_t i = 0; i < PROMISE_COUNT; i++) {
+        const struct promise_result *p = &checks_results(w)[i];
+        json_object(t, NULL);
+        json_string(t, "promise", p->id);
+        json_string(t, "text", p->text);
+        json_uint(t, "evaluated", p->evaluated);
+        json_uint(t, "violations", p->violations);
+        if (p->violations)
+            json_string(t, "first", p->first);
+        json_end(t);
+    }
+    json_end(t);
+    figures_json(t, w, cpu_s);
+    json_end(t);
+    text_add(t, "\n");
+}
+
+static void report_people(const struct world *w, const struct twin_options *o, double cpu_s, uint64_t digest)
+{
+    const struct figures *f = &w->figures;
+    printf("%s, seed %llu, %.3g days of virtual time, %zu nodes, commit %s\n\n", w->scenario->name, (unsigned long long)w->seed,
+           o->days, w->node_count, o->commit);
+    printf("  promise  evaluated  violations\n");
+    for (size_t i = 0; i < PROMISE_COUNT; i++) {
+        const struct promise_result *p = &checks_results(w)[i];
+        printf("  %-7s %10llu %11llu  %s\n", p->id, (unsigned long long)p->evaluated, (unsigned long long)p->violations, p->text);
+        if (p->violations)
+            printf("          first: %s\n", p->first);
+    }
+    printf("\n  objects   %llu puts acknowledged (mean %.0f ms), %llu refused; %llu reads answered (mean %.0f ms), %llu refused\n",
+           (unsigned long long)f->puts_acked, mean_ms(f->put_latency_sum, f->puts_acked), (unsigned long long)f->puts_refused,
+           (unsigned long long)f->gets_ok, mean_ms(f->get_latency_sum, f->gets_ok), (unsigned long long)f->gets_refused);
+    printf("  work      %llu pictures, %llu tasks by customers, %llu tasks ended, %llu takeovers\n",
+           (unsigned long long)f->trace_counts[TRACE_CAPTURE], (unsigned long long)f->tasks_created,
+           (unsigned long long)f->tasks_ended, (unsigned long long)f->trace_counts[TRACE_TASK_TAKEOVER]);
+    printf("  faults    %llu crashes, %llu links lost, %llu bits flipped, %llu bundles lost\n", (unsigned long long)f->crashes,
+           (unsigned long long)f->link_losses, (unsigned long long)f->bit_flips, (unsigned long long)f->frames_lost);
+    printf("  recovery  conviction %.2f s mean, %.2f s worst (%llu measured); converged %.0f s after heal\n",
+           mean_ms(f->conviction_sum, f->convictions_measured) / 1000, (double)f->conviction_max / 1e9,
+           (unsigned long long)f->convictions_measured, (double)f->converge_ns / 1e9);
+    printf("  craft     battery at least %.1f Wh, core at most %.1f K\n", (double)f->battery_min_mwh / 1000,
+           (double)f->core_max_mk / 1000);
+    printf("  effort    %llu steps, %.1f s of one core, %.0f times real time\n", (unsigned long long)f->steps, cpu_s,
+           cpu_s > 0 ? (double)w->duration / 1e9 / cpu_s : 0);
+    printf("  digest    %016llx\n", (unsigned long long)digest);
+    if (o->output)
+        printf("  files     %s/{report.json,series.csv,events.log,*.svg}\n", o->output);
+    printf("\nRepeat with: noct twin run SCENARIO --days %g --seed %llu\n", o->days, (unsigned long long)w->seed);
+}
+
+void report_print(struct report *r, struct world *w, double cpu_s)
+{
+    struct text t = text_new(NULL, 1 << 20);
+    report_json(&t, w, r->options, cpu_s);
+    if (isatty(2) && !r->options->quiet)
+        fprintf(stderr, "\r                                        \r");
+    if (r->options->json)
+        fputs(text_string(&t), stdout);
+    else
+        report_people(w, r->options, cpu_s, world_end_digest(w));
+    FILE *file = r->options->output ? create(r->options->output, "report.json") : NULL;
+    if (file) {
+        fputs(text_string(&t), file);
+        fclose(file);
+    }
+    text_free(&t);
+}
+
+/* ---- plots ------------------------------------------------------------------------------------------------------------ */
+
+static const struct plot {
+    const char *name, *title, *label;
+    int column;
+} plots[] = {
+    {"battery", "Lowest battery of the constellation", "share of capacity", 8},
+    {"temperature", "Warmest electronics", "K", 9},
+    {"links", "Links that stand", "links", 3},
+    {"objects", "Objects and facts", "objects", 4},
+    {"repairs", "Copies below policy, waiting for repair", "runs of chunks", 5},
+};
+
+void report_plots(const struct report *r, const struct world *w)
+{
+    if (!r->options->output)
+        return;
+    FILE *script = create(r->options->output, "plots.gnuplot");
+    if (!script)
+        return;
+    fprintf(script, "set terminal svg size 900,320 font 'sans,12' background '#ffffff'\nset datafile separator ','\n"
+                    "set key off\nset grid\nset xlabel 'hours after the epoch'\n");
+    for (size_t i = 0; i < COUNT_OF(plots); i++)
+        fprintf(script, "set output '%s.svg'\nset title '%s: %s, seed %llu'\nset ylabel '%s'\n"
+                        "plot 'series.csv' every ::1 using 1:%d with lines lw 1.5 lc rgb '#1f5fa8'\n",
+                plots[i].name, w->scenario->name, plots[i].title, (unsigned long long)w->seed, plots[i].label, plots[i].column);
+    fclose(script);
+    fflush(r->series);
+    posix_spawn_file_actions_t actions;
+    char *arguments[] = {(char[]){"gnuplot"}, (char[]){"plots.gnuplot"}, NULL};
+    pid_t pid;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addchdir_np(&actions, r->options->output);
+    posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", 1, 0);
+    if (posix_spawnp(&pid, "gnuplot", &actions, NULL, arguments, environ) == 0)
+        waitpid(pid, NULL, 0);
+    else
+        fprintf(stderr, "twin: gnuplot is not installed; run it later on %s/plots.gnuplot\n", r->options->output);
+    posix_spawn_file_actions_destroy(&actions);
+}

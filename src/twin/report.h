@@ -1,0 +1,29 @@
+/*
+ * twin/report.h - what a run leaves behind: a summary, JSON, a time series as CSV, an event log, plots.
+ */
+#ifndef NOCT_TWIN_REPORT_H
+#define NOCT_TWIN_REPORT_H
+
+#include <stdio.h>
+
+#include "twin/twin.h"
+#include "twin/world.h"
+
+struct report {
+    const struct twin_options *options;
+    FILE *series, *events;
+    mono_ns sampled_at;
+    uint64_t event_count;
+    double cpu_started_s;
+    int progress_permille;
+};
+
+err report_open(struct report *r, const struct twin_options *options) MUST_USE; /* IO: the folder cannot be written */
+void report_close(struct report *r);
+void report_trace(void *report, const struct twin_node *n, const struct effect_trace *t);
+void report_progress(void *report, double share);
+void report_sample(struct report *r, struct world *w);
+void report_print(struct report *r, struct world *w, double cpu_s);
+void report_plots(const struct report *r, const struct world *w);
+
+#endif

@@ -1,0 +1,24 @@
+/*
+ * twin/twin.h - runs a scenario in virtual time and reports what was promised and what was measured.
+ *
+ * Story:   the same node code as in flight, over simulated orbits, links, power, heat and faults. A run is decided by
+ *          scenario and seed: the same pair gives the same closing digest in every build.
+ * Output:  a summary for people or JSON on stdout; series.csv, events.log, report.json and plots (SVG) in the output folder.
+ */
+#ifndef NOCT_TWIN_TWIN_H
+#define NOCT_TWIN_TWIN_H
+
+#include "node/scenario.h"
+
+struct twin_options {
+    double days;
+    uint64_t seed;
+    bool json, quiet, no_faults;
+    const char *output; /* folder; NULL: no files */
+    const char *commit; /* of this build */
+};
+
+/* 0: all promises kept; 1: violations. */
+int twin_run(const struct scenario *s, const struct twin_options *options);
+
+#endif
