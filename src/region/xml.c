@@ -36,7 +36,8 @@ static void XMLCALL on_open(void *context, const XML_Char *name, const XML_Char 
     p->text_size = 0;
     if (p->status != ERR_OK)
         return;
-    if (++p->depth > DEPTH_MAX || !text_copy(p->names[p->depth], NAME_MAX_BYTES, span_text(local_name(name))))
+    if (++p->depth > DEPTH_MAX || !local_name(name)[0] ||
+        !text_copy(p->names[p->depth], NAME_MAX_BYTES, span_text(local_name(name))))
         stop(p, ERR_INVALID);
     else if (p->handler->open && !p->handler->open(p->handler->context, p->depth, p->names[p->depth]))
         stop(p, ERR_INVALID);

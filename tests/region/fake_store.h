@@ -14,7 +14,7 @@
 #include "region/checksum.h"
 #include "region/region.h"
 
-enum { FAKE_OBJECTS = 512, FAKE_BUCKETS = 16, FAKE_STREAMS = 16, FAKE_CONNECTIONS = 8, FAKE_PARTS = 32, FAKE_UPLOADS = 8,
+enum { FAKE_OBJECTS = 128, FAKE_BUCKETS = 16, FAKE_STREAMS = 16, FAKE_CONNECTIONS = 8, FAKE_PARTS = 32, FAKE_UPLOADS = 8,
        FAKE_TASKS = 16, FAKE_HEAP = 64 << 20 };
 
 struct fake_blob {
@@ -650,7 +650,10 @@ static void fake_open(struct fake *f)
     const struct region_host host = {f, fake_send, fake_close, fake_pause, fake_object, fake_task};
     static const char *const names[] = {"", "sat-1", "sat-2", "sat-3", "sat-4", "gate-1", "gate-2"};
     memset(f, 0, sizeof *f);
-    f->memory = aligned_alloc(16, FAKE_HEAP);
+    static void *memory; /* kept: clearing it for every run would take most of the time */
+    if (!memory)
+        memory = aligned_alloc(16, FAKE_HEAP);
+    f->memory = memory;
     f->objects = calloc(FAKE_OBJECTS + 1, sizeof *f->objects);
     f->uploads = calloc(FAKE_UPLOADS, sizeof *f->uploads);
     heap_init(&f->heap, f->memory, FAKE_HEAP);
@@ -685,7 +688,6 @@ static void fake_close_all(struct fake *f)
         free(f->connections[i].out);
     free(f->objects);
     free(f->uploads);
-    free(f->memory);
 }
 
 static inline void fake_connect(struct fake *f, uint64_t id)
