@@ -137,7 +137,7 @@ static void print_objects(const char *xml)
     for (at = xml; xml_next(&at, "Key", &key);) {
         const char *a = at, *b = at;
         bool good = xml_next(&a, "LastModified", &modified) && xml_next(&b, "Size", &size);
-        printf("%.20s %12s  %s\n", good ? text_string(&modified) : "", good ? text_string(&size) : "", text_string(&key));
+        printf("%.19sZ %12s  %s\n", good ? text_string(&modified) : "", good ? text_string(&size) : "", text_string(&key));
         if (good) {
             text_free(&modified);
             text_free(&size);
