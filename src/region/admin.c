@@ -69,7 +69,7 @@ static void shown(struct request *q, const struct object_reply *reply)
     respond_out(q, 200, "application/json");
 }
 
-static void show(struct request *q)
+void admin_object_show(struct request *q)
 {
     struct object_request o = {.op = OBJECT_SHOW, .bucket = request_query(q, "bucket"), .key = request_query(q, "key")};
     q->on_object = shown;
@@ -88,7 +88,7 @@ void admin_route(struct request *q, struct span rest)
     else if (!authenticated(q))
         return;
     else if (span_equal_text(rest, "/object"))
-        show(q);
+        admin_object_show(q);
     else if (span_equal_text(rest, "/status"))
         console_api(q, SPAN_LITERAL("state"));
     else

@@ -221,6 +221,8 @@ void console_api(struct request *q, struct span what)
         state(q);
     else if (span_equal_text(what, "objects"))
         objects(q);
+    else if (span_equal_text(what, "object"))
+        admin_object_show(q);
     else if (span_equal_text(what, "tasks"))
         tasks(q);
     else if (span_equal_text(what, "events") && request_asks(q, "since"))
