@@ -108,12 +108,9 @@ static bool part_close(void *context, unsigned depth, const char *name, struct s
 
 static void completed(struct request *q, const struct object_reply *reply)
 {
-    if (reply->status == ERR_INVALID) {
-        respond_error(q, S3_INVALID_PART, NULL);
-        return;
-    }
-    if (reply->status == ERR_RANGE) {
-        respond_error(q, S3_ENTITY_TOO_SMALL, NULL);
+    if (reply->status == ERR_INVALID || reply->status == ERR_RANGE) {
+        bool small = reply->status == ERR_RANGE || strstr(reply->reason, "EntityTooSmall");
+        respond_error(q, small ? S3_ENTITY_TOO_SMALL : S3_INVALID_PART, NULL);
         return;
     }
     if (!s3_reply_ok(q, reply))

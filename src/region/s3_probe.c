@@ -50,7 +50,7 @@ static void respond_acl(struct request *q)
     respond_out(q, 200, "application/xml");
 }
 
-/* Reading tells what is (not) configured; taking away what is not there succeeds; setting is not implemented. */
+/* Reading tells what is (not) configured; taking away what is not there succeeds; setting is refused. */
 static void exists(struct request *q, const struct object_reply *reply)
 {
     const struct probe *p = find(q);

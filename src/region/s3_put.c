@@ -27,25 +27,32 @@ static void forward(struct request *q, struct slice data)
     request_object_more(q, p->tag, &o);
 }
 
-static void checksum_line(struct request *q, char name[40], char value[CHECKSUM_TEXT_MAX])
+static void checksum_line(struct request *q, const uint8_t *bytes, char name[40], char value[CHECKSUM_TEXT_MAX])
 {
     struct text t = text_new(q->region->heap, 39);
     text_printf(&t, "x-amz-checksum-%s", checksum_name(q->payload.checksum));
     text_copy(name, 40, text_span(&t));
     text_free(&t);
-    base64_encode(q->payload.checksum_value, checksum_size(q->payload.checksum), value);
+    base64_encode(bytes, checksum_size(q->payload.checksum), value);
+}
+
+/* A checksum in a header is known before the body (and verified behind it); one in a trailer only at the end. */
+static void add_checksum(struct request *q, const uint8_t *bytes)
+{
+    struct put *p = q->state;
+    char name[40], value[CHECKSUM_TEXT_MAX];
+    checksum_line(q, bytes, name, value);
+    p->metadata = metadata_with(q, p->metadata, name, span_text(value));
 }
 
 static void body_ended(struct request *q)
 {
     struct put *p = q->state;
     struct object_request o = s3_object_request(q, OBJECT_PUT_END);
-    if (q->payload.checksum != CHECKSUM_NONE) {
-        char name[40], value[CHECKSUM_TEXT_MAX];
-        checksum_line(q, name, value);
-        p->metadata = metadata_with(q, p->metadata, name, span_text(value));
+    if (q->payload.trailer && q->payload.checksum != CHECKSUM_NONE) {
+        add_checksum(q, q->payload.checksum_value);
+        o.metadata = p->metadata;
     }
-    o.metadata = p->metadata;
     memcpy(o.md5, q->payload.md5, sizeof o.md5);
     request_object_more(q, p->tag, &o);
 }
@@ -57,7 +64,7 @@ static void stored(struct request *q, const struct object_reply *reply)
     s3_header_etag(q, reply->info.etag);
     if (q->payload.checksum != CHECKSUM_NONE) {
         char name[40], value[CHECKSUM_TEXT_MAX];
-        checksum_line(q, name, value);
+        checksum_line(q, q->payload.checksum_value, name, value);
         respond_header_text(q, name, value);
         respond_header_text(q, "x-amz-checksum-type", "FULL_OBJECT");
     }
@@ -106,6 +113,8 @@ static enum s3_error prepare(struct request *q, struct object_request *o, const 
         e = s3_write_condition(q, &o->condition, detail);
     if (e == S3_OK)
         e = metadata_from_request(q, &p->metadata);
+    if (e == S3_OK && q->payload.checksum_given)
+        add_checksum(q, q->payload.checksum_expected);
     o->metadata = p->metadata;
     return e;
 }

@@ -56,7 +56,7 @@ static bool url_split(struct span url, struct span *bucket, struct span *key)
 
 static bool path_ok(struct span path)
 {
-    if (!span_starts(path, "/work/") || path.size > 1024 || path.size == 6)
+    if (!span_starts(path, "/work") || path.size > 1024 || path.size < 7 || path.data[5] != '/')
         return false;
     struct span rest = path, part;
     while (span_cut(&rest, '/', &part))
@@ -76,7 +76,7 @@ static err file_parse(struct tes_spec *s, const json_t *j, const char *where, bo
     if (is_input)
         TRY(text_field(s, j, where, "content", 128 * 1024, &out->content));
     if (!path_ok(out->path))
-        return bad(s, "%s.path must be a file below /work/", where);
+        return bad(s, "%s.path must be a file below /work", where);
     if (type.size && !span_equal_text(type, "FILE"))
         return bad(s, "%s.type must be FILE", where);
     if (is_input && json_is_string(json_object_get(j, "content")) && url.size == 0)
@@ -169,7 +169,7 @@ static err executor_parse(struct tes_spec *s, const json_t *j, const char *where
     if (input.size)
         return bad(s, "%s.stdin is not supported", where);
     if ((e->stdout_path.size && !path_ok(e->stdout_path)) || (e->stderr_path.size && !path_ok(e->stderr_path)))
-        return bad(s, "%s.stdout and stderr must be files below /work/", where);
+        return bad(s, "%s.stdout and stderr must be files below /work", where);
     e->ignore_error = json_is_true(json_object_get(j, "ignore_error"));
     return environment_parse(s, json_object_get(j, "env"), where, e, used);
 }
