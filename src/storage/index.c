@@ -37,6 +37,12 @@ struct span index_upload_name(struct span bucket, struct span key, struct uid up
     return writer_span(&w);
 }
 
+/* Two facts that claim one uid can only come from a liar; so that all nodes still agree, the bytewise smaller body counts. */
+static bool body_wins(struct span fresh, const uint8_t *have, uint32_t have_size)
+{
+    return span_compare(fresh, (struct span){have, have_size}) < 0;
+}
+
 /* ---- buckets -------------------------------------------------------------------------------------------------- */
 
 static void instance_insert(struct index *x, struct index_bucket *b, const struct bucket_fact *f)
@@ -44,8 +50,14 @@ static void instance_insert(struct index *x, struct index_bucket *b, const struc
     uint32_t at = 0;
     while (at < b->count && uid_compare(b->instances[at].uid, f->uid) < 0)
         at++;
-    if (at < b->count && uid_equal(b->instances[at].uid, f->uid))
+    if (at < b->count && uid_equal(b->instances[at].uid, f->uid)) {
+        struct index_bucket_instance *have = &b->instances[at]; /* a liar's second one: the stricter policy counts */
+        have->policy.copies = MAX(have->policy.copies, f->policy.copies);
+        have->policy.where = MAX(have->policy.where, f->policy.where);
+        have->policy.best_effort = have->policy.best_effort && f->policy.best_effort;
+        have->created = MIN(have->created, f->created);
         return;
+    }
     struct index_bucket_instance *wider = heap_grow(x->heap, b->instances, (b->count + 1) * sizeof *wider);
     if (!wider) {
         x->overflow = true;
@@ -134,8 +146,10 @@ static err upload_fold(struct index *x, struct span body)
     struct index_upload *u = upload_get(x, f.uid);
     if (!u)
         return ERR_FULL;
-    if (u->body)
+    if (u->body && !body_wins(body, u->body, u->body_size))
         return ERR_OK;
+    if (!u->ended)
+        upload_name_remove(x, u);
     u->body = body.data;
     u->body_size = (uint32_t)body.size;
     if (!u->ended && !map_put(&x->upload_names, index_upload_name(f.bucket, f.key, f.uid, name), NULL))
@@ -183,7 +197,8 @@ static err part_fold(struct index *x, struct span body)
         return ERR_OK;
     uint32_t at = upload_part_at(u, f.number);
     bool there = at < u->count && u->parts[at].number == f.number;
-    if (there && uid_compare(u->parts[at].part, f.part.uid) >= 0)
+    int order = there ? uid_compare(u->parts[at].part, f.part.uid) : -1;
+    if (order > 0 || (order == 0 && !body_wins(body, u->parts[at].body, u->parts[at].body_size)))
         return ERR_OK;
     if (there)
         index_part_unref(x, u->parts[at].part);
@@ -256,7 +271,8 @@ static err object_fold(struct index *x, struct span body)
         index_part_define(x, &f.part);
     const struct uid *grave = map_find(&x->graves, name);
     struct index_object *o = grave && uid_compare(*grave, f.version) >= 0 ? NULL : map_put(&x->objects, name, NULL);
-    if (o && uid_compare(o->version, f.version) < 0) {
+    int order = o ? uid_compare(o->version, f.version) : 0;
+    if (o && (order < 0 || (order == 0 && body_wins(body, o->body, o->body_size)))) {
         struct index_object old = *o;
         *o = (struct index_object){f.version, body.data, (uint32_t)body.size};
         parts_each(x, &f, PART_REF);

@@ -238,12 +238,11 @@ void index_part_define(struct index *x, const struct part_record *record)
         return;
     /* Two records for one uid can only come from a liar: all nodes keep the same one, the bytewise smaller. */
     struct span have = {p->record, p->record_size};
+    index_part_want(x, record->uid, record->policy);
     if (p->record && span_compare(have, record->whole) <= 0)
         return;
     p->record = record->whole.data;
     p->record_size = (uint32_t)record->whole.size;
-    p->copies_wanted = MAX(p->copies_wanted, record->policy.copies);
-    p->where = MAX(p->where, record->policy.where);
     runs_build(x, p);
 }
 
@@ -289,17 +288,26 @@ const struct index_run *index_run_of(const struct index_part *p, uint32_t chunk)
 
 /* ---- copies --------------------------------------------------------------------------------------------------- */
 
+/* By stamp; a liar's equal stamps by what they say. */
+static int copy_compare(const struct index_copy *c, const struct copy_fact *f)
+{
+    int order = uid_compare(c->stamp, f->stamp);
+    const uint32_t mine[] = {c->node, c->first, c->count, c->added}, other[] = {f->node, f->first, f->count, f->added};
+    for (size_t i = 0; i < COUNT_OF(mine) && order == 0; i++)
+        order = (mine[i] > other[i]) - (mine[i] < other[i]);
+    return order;
+}
+
 /* `later` decides for every chunk that `c` speaks of. */
 static bool copy_covered(const struct index_copy *c, const struct copy_fact *later)
 {
-    return c->node == later->node && uid_compare(c->stamp, later->stamp) < 0 && later->first <= c->first &&
+    return c->node == later->node && copy_compare(c, later) < 0 && later->first <= c->first &&
            later->first + later->count >= c->first + c->count;
 }
 
 static bool copy_known(const struct index_copy *c, const struct copy_fact *f)
 {
-    return uid_equal(c->stamp, f->stamp) || (c->node == f->node && uid_compare(c->stamp, f->stamp) > 0 && c->first <= f->first &&
-                                             c->first + c->count >= f->first + f->count);
+    return c->node == f->node && copy_compare(c, f) >= 0 && c->first <= f->first && c->first + c->count >= f->first + f->count;
 }
 
 void index_copy_fold(struct index *x, const struct copy_fact *f)
@@ -311,7 +319,7 @@ void index_copy_fold(struct index *x, const struct copy_fact *f)
         if (copy_known(c, f))
             return;
     struct index_copy **at = &p->copies;
-    while (*at && uid_compare((*at)->stamp, f->stamp) < 0) {
+    while (*at && copy_compare(*at, f) < 0) {
         struct index_copy *c = *at;
         if (copy_covered(c, f)) {
             *at = c->next;

@@ -250,7 +250,7 @@ err object_fact_decode(struct span body, struct object_fact *out)
     out->policy = read_policy(&r);
     out->metadata = read_name(&r, 0, OBJECT_METADATA_MAX);
     out->part_count = read_u32(&r);
-    if (out->etag_parts > OBJECT_PARTS_MAX)
+    if (out->etag_parts > OBJECT_PARTS_MAX || uid_is_zero(out->version))
         return ERR_INVALID;
     TRY(object_parts_decode(&r, out));
     return finish(&r);
