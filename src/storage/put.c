@@ -289,7 +289,8 @@ static bool holders_record(struct stream *st, const struct put_flight *f)
 static void credit_grant(struct storage *s, struct stream *st)
 {
     uint64_t allowed = MIN(st->landed + storage_window_bytes(s), st->expected);
-    if (st->ended || allowed < st->granted + CHUNK_DATA_MAX / 2)
+    bool last = allowed == st->expected && allowed > st->granted; /* the tail may be shorter than is worth a reply */
+    if (st->ended || (!last && allowed < st->granted + CHUNK_DATA_MAX / 2))
         return;
     struct object_reply reply = stream_reply(st, OBJECT_PUT_DATA, ERR_OK);
     reply.credit = allowed - st->granted;

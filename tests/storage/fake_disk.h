@@ -25,6 +25,7 @@ struct fake_disk {
     size_t queued;
     struct rng rng;
     bool shuffle;            /* complete in any order */
+    bool plain;              /* benchmarks: no power will be cut, nothing is tracked */
     uint64_t completed, fail_at; /* the fail_at-th completion reports `fail_with`, counted from 1 */
     err fail_with;
     uint64_t writes, syncs;
@@ -66,7 +67,7 @@ static inline void fake_disk_write(struct fake_disk *d, const struct effect_disk
         if (at + e->parts[p].size > d->size)
             abort(); /* beyond the capacity: the store must never do that */
         memcpy(d->now + at, e->parts[p].data, e->parts[p].size);
-        for (uint64_t s = at / DISK_SECTOR; s <= (at + e->parts[p].size - 1) / DISK_SECTOR; s++)
+        for (uint64_t s = at / DISK_SECTOR; !d->plain && s <= (at + e->parts[p].size - 1) / DISK_SECTOR; s++)
             d->dirty[s] = 1;
         at += e->parts[p].size;
     }
@@ -89,7 +90,7 @@ static inline bool fake_disk_step(struct fake_disk *d, struct event_done *done)
         fake_disk_write(d, &e);
         d->writes++;
     } else if (done->status == ERR_OK && e.kind == DISK_SYNC) {
-        for (uint64_t s = 0; s < d->size / DISK_SECTOR; s++)
+        for (uint64_t s = 0; !d->plain && s < d->size / DISK_SECTOR; s++)
             if (d->dirty[s])
                 memcpy(d->durable + s * DISK_SECTOR, d->now + s * DISK_SECTOR, DISK_SECTOR), d->dirty[s] = 0;
         d->syncs++;

@@ -55,6 +55,26 @@ static void a_satellite_keeps_the_first_copy_itself(void **state)
     world_free(w);
 }
 
+static void a_stream_gets_credit_to_its_last_byte_whatever_its_size(void **state)
+{
+    (void)state;
+    struct world *w = world_new_sized(1, 64 << 20);
+    world_bucket(w, 5, "eo", 1);
+    static const size_t tails[] = {0, 1, CHUNK_DATA_MAX / 2 - 1, CHUNK_DATA_MAX - 1};
+    for (size_t i = 0; i < COUNT_OF(tails); i++)
+        assert_int_equal(world_put(w, 5, "eo", "a", 9, (size_t)9 * CHUNK_DATA_MAX + tails[i]), ERR_OK);
+    struct object_request begin = world_put_begin("eo", "b", 0); /* and when the size is not announced */
+    begin.size = UINT64_MAX;
+    size_t size = (size_t)9 * CHUNK_DATA_MAX + 77;
+    uint8_t *data = malloc(size);
+    world_bytes(3, data, size);
+    assert_int_equal(world_put_request(w, 5, begin, data, size)->last.status, ERR_OK);
+    free(data);
+    assert_int_equal(world_verify(w, 6, "eo", "b", 3, size), ERR_OK);
+    all_checks(w);
+    world_free(w);
+}
+
 static void ranges_come_as_asked_and_within_credit(void **state)
 {
     (void)state;
@@ -541,6 +561,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_object_put_at_a_gateway_is_held_by_two_satellites),
         cmocka_unit_test(a_satellite_keeps_the_first_copy_itself),
+        cmocka_unit_test(a_stream_gets_credit_to_its_last_byte_whatever_its_size),
         cmocka_unit_test(ranges_come_as_asked_and_within_credit),
         cmocka_unit_test(a_holder_that_dies_during_a_put_is_replaced),
         cmocka_unit_test(a_put_without_enough_nodes_is_refused_with_the_time_when_it_can_work),
