@@ -10,7 +10,7 @@
 #include "crypto/mac.h"
 #include "host/json_read.h"
 
-enum { TARGET_MAX = 16384, CONNECT_TIMEOUT_S = 10 };
+enum { TARGET_MAX = 16384, CONNECT_TIMEOUT_S = 10, SILENCE_MAX_S = 150 };
 
 /* ---- signing ---------------------------------------------------------------------------------------------------------------- */
 
@@ -162,6 +162,8 @@ void http_call(const struct region_of *region, const struct http_request *r, str
     curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
     curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
     curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &call);
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L); /* nothing moved for so long: nobody answers */
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)SILENCE_MAX_S);
     curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, 512L * 1024);
     curl_easy_setopt(curl, CURLOPT_UPLOAD_BUFFERSIZE, 1024L * 1024);
     set_method(curl, r);
