@@ -140,6 +140,7 @@ export class Camera {
             if (this.target && this.target.dot(target) > 0.5)
                 this.carry(new THREE.Quaternion().setFromUnitVectors(this.target, target));
             this.target = target.clone();
+            this.level(seconds);
         } else {
             this.target = null;
         }
@@ -153,6 +154,19 @@ export class Camera {
         this.camera.quaternion.copy(this.turn);
         this.camera.position.copy(this.back()).multiplyScalar(this.distance);
         this.camera.updateMatrixWorld();
+    }
+
+    // Following keeps no up: roll slowly towards north up, except near the poles, where north turns too fast to follow.
+    level(seconds) {
+        const back = this.back();
+        const flat = Math.hypot(back.x, back.y);
+        if (flat < 0.45 || this.goal || performance.now() - this.moved_at < 4000)
+            return;
+        const right = new THREE.Vector3(1, 0, 0).applyQuaternion(this.turn);
+        const top = new THREE.Vector3(0, 1, 0).applyQuaternion(this.turn);
+        const roll = Math.atan2(-right.z, top.z);
+        const most = seconds * 0.45 * (flat - 0.45);
+        this.turn.premultiply(new THREE.Quaternion().setFromAxisAngle(back, Math.max(-most, Math.min(most, roll))));
     }
 
     carry(rotation) {

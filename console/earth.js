@@ -38,11 +38,12 @@ void main() {
 
     vec3 land = mix(vec3(0.018, 0.045, 0.085), texture2D(day, at).rgb, has_day);
     float grey = dot(land, vec3(0.2126, 0.7152, 0.0722));
-    land = mix(vec3(grey), land, 0.86);
-    vec3 by_day = land * (0.24 + 0.86 * clamp(height, 0.0, 1.0));
-    float water = smoothstep(0.015, 0.10, land.b - land.r * 0.82) * has_day;
+    land = mix(vec3(grey), land, 0.88) / (1.0 + 1.25 * grey); // ice and cloud must not outshine what flies above
+    land = mix(land, vec3(0.010, 0.034, 0.085), 0.55 * has_day * (1.0 - smoothstep(0.015, 0.06, grey)));
+    vec3 by_day = land * (0.26 + 0.86 * clamp(height, 0.0, 1.0));
     vec3 middle = normalize(sun + eye);
-    by_day += water * vec3(1.0, 0.93, 0.8) * pow(max(dot(n, middle), 0.0), 60.0) * 0.22;
+    float water = has_day * (1.0 - smoothstep(0.02, 0.09, grey));
+    by_day += water * vec3(0.55, 0.75, 1.0) * pow(max(dot(n, middle), 0.0), 14.0) * 0.055;
 
     vec3 lamps = texture2D(night, at).rgb * has_night;
     lamps *= smoothstep(0.01, 0.28, lamps.r);
@@ -82,14 +83,14 @@ void main() {
     shine = brightness;
     vec4 p = projectionMatrix * mat4(mat3(viewMatrix)) * vec4(position, 1.0);
     gl_Position = p.xyww;
-    gl_PointSize = ratio * (0.9 + 1.3 * brightness * brightness);
+    gl_PointSize = ratio * (1.2 + 1.3 * brightness);
 }`;
 
 const STAR_FRAGMENT = `
 varying float shine;
 void main() {
     float d = length(gl_PointCoord - 0.5) * 2.0;
-    gl_FragColor = vec4(vec3(0.72, 0.82, 1.0), (1.0 - smoothstep(0.3, 1.0, d)) * (0.10 + 0.55 * shine * shine));
+    gl_FragColor = vec4(vec3(0.72, 0.82, 1.0), (1.0 - smoothstep(0.3, 1.0, d)) * (0.22 + 0.70 * shine));
 }`;
 
 function load(material, name, url) {
@@ -164,7 +165,7 @@ export class Earth {
         this.fixed.add(mesh);
         const halo = new THREE.Mesh(new THREE.SphereGeometry(1.045, 96, 64), air);
         halo.renderOrder = -1;
-        this.stars = stars(1400);
+        this.stars = stars(2600);
         scene.add(this.stars, halo, this.fixed);
     }
 

@@ -258,7 +258,7 @@ export class Globe {
     first_look(target) {
         const sun = this.earth.sun.clone();
         const direction = target ? target.clone() : new THREE.Vector3(sun.x, sun.y, 0.35);
-        direction.addScaledVector(sun, target ? 0.25 : 0).normalize();
+        direction.addScaledVector(sun, target ? 0.3 : 0).normalize();
         if (!target)
             direction.applyAxisAngle(new THREE.Vector3(0, 0, 1), 0.8);
         this.camera.look_from(direction);

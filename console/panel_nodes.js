@@ -50,7 +50,7 @@ function columns() {
         } },
         { title: 'Tasks', class: 'number', fill: (c, n) => set_text(c, n.tasks_running ?? '–') },
         { title: 'Objects', class: 'number wide', fill: (c, n) => set_text(c, n.objects_held ?? '–') },
-        { title: 'Links', class: 'number', fill: (c, n) => set_text(c, n.degree) },
+        { title: 'Links', class: 'number wide', fill: (c, n) => set_text(c, n.degree) },
     ];
 }
 
@@ -85,6 +85,8 @@ export class NodesPanel {
     set(state) {
         const by_name = new Intl.Collator('en', { numeric: true });
         this.nodes = [...state.nodes].sort((a, b) => (ORDER[a.state] ?? 9) - (ORDER[b.state] ?? 9) || by_name.compare(a.name, b.name));
+        // Room for the whole table of a small region, whatever the filter hides.
+        $('nodes').style.minHeight = `${24 + 27 * Math.max(3, Math.min(this.nodes.length, 11))}px`;
         this.draw();
     }
 

@@ -1,7 +1,7 @@
 // console.mjs - the console of a running gateway, in a real browser: is everything there, alive, and from this host only?
 //   node tests/e2e/console.mjs URL [PNG]      NOCT_AUTH=ACCESS:SECRET when the gateway asks for credentials
 //   NODES=6 expected nodes; SCALE=2 for a picture with twice the pixels; WARM=S seconds to let it run before the picture;
-//   WAIT=S seconds at most until satellites are in daylight with a ground link up
+//   WAIT=S seconds at most for satellites in daylight with a ground link up
 // The last line: "N passed, M failed"; exit 1 on any failure.
 import { Checks, look_at_globe, open_page } from './browser.mjs';
 
@@ -10,13 +10,15 @@ if (!url) {
     console.error('usage: console.mjs URL [PNG]');
     process.exit(2);
 }
-// For the picture: until satellites are in daylight and one of them talks to the ground, or the time is over.
+// For the picture: until the satellites fly by day in the northern half and one of them talks to the ground, or the time is over.
 const wait_for_view = (page, seconds) => page.waitForFunction(() => {
     const s = globalThis.noct.state();
     const ground = s.nodes.filter((n) => n.role === 'gateway').map((n) => n.id);
+    const satellites = s.nodes.filter((n) => n.role === 'satellite' && n.r_teme_km);
     const sun = s.sun_teme_km || [1, 0, 0];
-    const by_day = (n) => n.r_teme_km && n.r_teme_km.reduce((sum, x, i) => sum + x * sun[i], 0) > 0.15 * Math.hypot(...sun) * Math.hypot(...n.r_teme_km);
-    return s.nodes.filter((n) => n.role === 'satellite').every(by_day) && s.links.some(([a, b]) => ground.includes(a) !== ground.includes(b));
+    const by_day = (n) => n.r_teme_km.reduce((sum, x, i) => sum + x * sun[i], 0) > 0.08 * Math.hypot(...sun) * Math.hypot(...n.r_teme_km);
+    const latitude = satellites.reduce((sum, n) => sum + n.lat_deg, 0) / satellites.length;
+    return latitude > 30 && latitude < 62 && satellites.every(by_day) && s.links.some(([a, b]) => ground.includes(a) !== ground.includes(b));
 }, { timeout: seconds * 1000, polling: 100 }).then(() => new Promise((done) => setTimeout(done, 1500)), () => {});
 
 const expected = Number(process.env.NODES || 6);
