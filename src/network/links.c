@@ -77,7 +77,8 @@ static void look_at_plan(struct network *n, struct link *l)
     set_open(n, l, c != NULL);
     if (c) {
         l->contact_end = c->end;
-        edge = MIN(edge, c->end + 1);
+        if (c->end < edge) /* fibre never ends */
+            edge = c->end + 1;
     } else if (next) {
         edge = MIN(edge, next->start - POINT_AHEAD_NS <= now ? next->start
                                                              : next->start - POINT_AHEAD_NS);

@@ -356,12 +356,12 @@ static void alarms(struct node *n)
     }
 }
 
-static void alarm_tell(struct node *n)
+static void alarm_tell(struct node *n, bool fired)
 {
     mono_ns next = TIME_NEVER;
     for (enum service s = SERVICE_FACTS; s <= SERVICE_MANAGE; s++)
         next = MIN(next, n->ports[s].alarm_at);
-    if (next == n->alarm_told && next > n->core.now.mono)
+    if (next == n->alarm_told && !fired) /* a host's timer may fire early: then it must be set again */
         return;
     n->alarm_told = next;
     port_effect(&n->ports[SERVICE_NONE], &(struct effect){.kind = EFFECT_ALARM, .alarm = next});
@@ -376,7 +376,7 @@ void node_step(struct node *n, const struct event *event, struct effects *effect
     handle(n, event);
     drain(n);
     alarms(n);
-    alarm_tell(n);
+    alarm_tell(n, event->kind == EVENT_ALARM);
     n->core.metrics[METRIC_HEAP_BYTES] = n->heap.used_bytes;
     *effects = (struct effects){n->core.effects, n->core.effect_count, n->core.effect_capacity};
 }

@@ -84,7 +84,7 @@ void scenario_config(const struct scenario *s, node_id id, uint32_t boot, struct
 err scenario_sky(const struct scenario *s, struct heap *heap, struct sky **out) MUST_USE;
 
 /*
- * The genesis: the root's facts that admit every node. `public_keys` holds 32 bytes per site in
+ * The genesis: the root's facts that admit every node and make the scenario's buckets. `public_keys` holds 32 bytes per site in
  * order; `sign` signs as the mission root. Writes u32 size + fact, back to back, into `out`.
  */
 err scenario_genesis(const struct scenario *s, const uint8_t (*public_keys)[32], const struct fact_crypto *root,

@@ -208,14 +208,9 @@ static void next_request(struct world *w, struct customer *c)
     queue_add(&w->queue, w->now + (duration_ns)(wait_s * 1e9) + 1, HAPPEN_CUSTOMER, (uint32_t)(c - w->customers), 0, NULL);
 }
 
-static void buckets_create(struct world *w, struct customer *c)
+static void bucket_create(struct world *w, struct customer *c)
 {
-    for (size_t i = 0; i <= w->scenario->bucket_count; i++) {
-        const struct scenario_bucket *b = i < w->scenario->bucket_count ? &w->scenario->buckets[i] : NULL;
-        struct policy policy = b ? b->policy : (struct policy){.copies = 2, .where = PLACE_ORBIT};
-        ask(w, c, &(struct object_request){.op = OBJECT_BUCKET_CREATE, .tag = 0, .bucket = span_text(b ? b->name : BUCKET),
-                                           .policy = policy});
-    }
+    ask(w, c, &(struct object_request){.op = OBJECT_BUCKET_CREATE, .policy = {.copies = 2, .where = PLACE_ORBIT}});
     c->bucket_ready = true;
 }
 
@@ -407,7 +402,7 @@ void customers_gateway_ready(struct world *w, struct twin_node *gateway)
         return;
     struct customer *c = &w->customers[gateway->id - 1 - w->scenario->satellite_count];
     if (!c->bucket_ready)
-        buckets_create(w, c);
+        bucket_create(w, c);
 }
 
 void customers_open(struct world *w)
