@@ -160,12 +160,12 @@ export class Camera {
     level(seconds) {
         const back = this.back();
         const flat = Math.hypot(back.x, back.y);
-        if (flat < 0.45 || this.goal || performance.now() - this.moved_at < 4000)
+        if (flat < 0.4 || this.goal || performance.now() - this.moved_at < 4000)
             return;
         const right = new THREE.Vector3(1, 0, 0).applyQuaternion(this.turn);
         const top = new THREE.Vector3(0, 1, 0).applyQuaternion(this.turn);
         const roll = Math.atan2(-right.z, top.z);
-        const most = seconds * 0.45 * (flat - 0.45);
+        const most = seconds * 1.1 * (flat - 0.4);
         this.turn.premultiply(new THREE.Quaternion().setFromAxisAngle(back, Math.max(-most, Math.min(most, roll))));
     }
 

@@ -72,7 +72,24 @@ static void node_json(struct text *t, const struct region *r, const struct view_
     json_end(t);
 }
 
-/* Each link once, when either end reports it up. */
+static bool told(const struct view_member *m, node_id peer)
+{
+    for (size_t i = 0; m->status_known && i < m->status.link_count && i < STATUS_LINKS_MAX; i++)
+        if (m->status.links[i] == peer)
+            return true;
+    return false;
+}
+
+/* The end whose status is newer knows better; and no link stands without sight, however old the word of it is. */
+static bool link_stands(const struct region *r, const struct view_member *a, const struct view_member *b)
+{
+    const struct view_member *newer = !b->status_known || (a->status_known && a->status.wall >= b->status.wall) ? a : b;
+    if (!told(newer, newer == a ? b->id : a->id))
+        return false;
+    return !r->sky || sky_visible(r->sky, a->id, b->id, r->time.now.wall);
+}
+
+/* Each link once: from the lower end, or from the higher one where the lower says nothing of it. */
 static void links_json(struct text *t, const struct region *r)
 {
     json_array(t, "links");
@@ -80,10 +97,7 @@ static void links_json(struct text *t, const struct region *r)
         const struct view_member *m = &r->view->members[i];
         for (size_t k = 0; m->status_known && k < m->status.link_count && k < STATUS_LINKS_MAX; k++) {
             const struct view_member *peer = view_find(r->view, m->status.links[k]);
-            bool told_by_lower = false;
-            for (size_t j = 0; peer && peer->id < m->id && j < peer->status.link_count && j < STATUS_LINKS_MAX; j++)
-                told_by_lower = told_by_lower || (peer->status_known && peer->status.links[j] == m->id);
-            if (!peer || told_by_lower)
+            if (!peer || peer == m || (peer->id < m->id && told(peer, m->id)) || !link_stands(r, m, peer))
                 continue;
             json_array(t, NULL);
             json_uint(t, NULL, MIN(m->id, peer->id));
