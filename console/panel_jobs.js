@@ -31,7 +31,7 @@ export class JobsPanel {
             label: 'Jobs',
             columns: [
                 { title: 'Job', class: 'name', fill: (c, t) => {
-                    set_text(c, t.name || t.id);
+                    set_text(c, t.name || t.executors?.[0]?.image || t.id);
                     c.title = t.id;
                 } },
                 { title: 'State', class: 'jobstate', make: () => element('span'), fill: (c, t) => {
