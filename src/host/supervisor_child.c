@@ -1,3 +1,5 @@
+#include <fcntl.h>
+#include <unistd.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,10 +139,20 @@ void child_tell(struct child *c, const char *line)
 
 /* ---- starting and ending -------------------------------------------------------------------------------------------------------- */
 
+/* Where a node's last words go: our own stderr, or the log when nobody will be there to read it. */
+static int words_open(const struct supervisor *s)
+{
+    char path[PATH_SIZE];
+    if (!s->options.detach || !path_join(path, s->state.directory, "supervisor.log"))
+        return -1;
+    return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+}
+
 void child_start(struct child *c)
 {
     struct supervisor *s = c->owner;
     char name[SKY_NAME_SIZE];
+    int words = words_open(s);
     snprintf(name, sizeof name, "%s", c->name);
     char *arguments[] = {s->program,     "node", "--state", s->state.directory, "--name", name, "--follow-parent",
                          s->options.no_emulation ? "--no-emulation" : NULL,     NULL};
@@ -156,7 +168,7 @@ void child_start(struct child *c)
     uv_stdio_container_t stdio[3] = {
         {.flags = UV_CREATE_PIPE | UV_READABLE_PIPE, .data.stream = (uv_stream_t *)&c->input},
         {.flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE, .data.stream = (uv_stream_t *)&c->output},
-        {.flags = UV_INHERIT_FD, .data.fd = 2},
+        {.flags = UV_INHERIT_FD, .data.fd = words >= 0 ? words : 2},
     };
     uv_process_options_t options = {
         .exit_cb = on_child_exit,
@@ -170,6 +182,8 @@ void child_start(struct child *c)
     c->started_at = clock_mono();
     c->state = CHILD_STARTING;
     int error = uv_spawn(&s->loop, &c->process, &options);
+    if (words >= 0)
+        close(words);
     if (error != 0) {
         supervisor_say(s, "%s cannot be started: %s", c->name, uv_strerror(error));
         uv_close((uv_handle_t *)&c->process, on_handle_closed);
