@@ -51,7 +51,7 @@ size_t reader_left(const struct reader *r)
     return r->failed ? 0 : r->size - r->at;
 }
 
-static const uint8_t *take(struct reader *r, size_t size)
+static inline const uint8_t *take(struct reader *r, size_t size)
 {
     if (r->failed || size > r->size - r->at) {
         r->failed = true;
@@ -62,10 +62,13 @@ static const uint8_t *take(struct reader *r, size_t size)
     return p;
 }
 
-static uint64_t take_le(struct reader *r, size_t size)
+static inline uint64_t take_le(struct reader *r, size_t size)
 {
     const uint8_t *p = take(r, size);
     uint64_t v = 0;
+    if (p && size == 8)
+        return (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 24 | (uint64_t)p[4] << 32 |
+               (uint64_t)p[5] << 40 | (uint64_t)p[6] << 48 | (uint64_t)p[7] << 56; /* one load */
     for (size_t i = 0; p && i < size; i++)
         v |= (uint64_t)p[i] << (8 * i);
     return v;
@@ -180,7 +183,7 @@ struct span writer_span(const struct writer *w)
     return (struct span){w->data, w->failed ? 0 : w->at};
 }
 
-static uint8_t *room(struct writer *w, size_t size)
+static inline uint8_t *room(struct writer *w, size_t size)
 {
     if (w->failed || size > w->capacity - w->at) {
         w->failed = true;
@@ -191,7 +194,7 @@ static uint8_t *room(struct writer *w, size_t size)
     return p;
 }
 
-static void put_le(struct writer *w, uint64_t v, size_t size)
+static inline void put_le(struct writer *w, uint64_t v, size_t size)
 {
     uint8_t *p = room(w, size);
     for (size_t i = 0; p && i < size; i++)

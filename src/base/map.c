@@ -56,11 +56,26 @@ void *map_value(const struct map_node *n)
     return (uint8_t *)(uintptr_t)n->bytes + n->value_at;
 }
 
+static uint64_t eight_be(const uint8_t *p)
+{
+    return (uint64_t)p[0] << 56 | (uint64_t)p[1] << 48 | (uint64_t)p[2] << 40 | (uint64_t)p[3] << 32 | (uint64_t)p[4] << 24 |
+           (uint64_t)p[5] << 16 | (uint64_t)p[6] << 8 | (uint64_t)p[7]; /* one load and a swap */
+}
+
+/* Like span_compare; keys of eight bytes, which most are, without a call. */
+static inline int compare(struct span key, const struct map_node *n)
+{
+    if (key.size != 8 || n->key_size != 8)
+        return span_compare(key, map_key(n));
+    uint64_t a = eight_be(key.data), b = eight_be(n->bytes);
+    return a < b ? -1 : a > b;
+}
+
 static struct map_node *node_find(const struct map *m, struct span key)
 {
     struct map_node *n = m->root;
     while (n) {
-        int order = span_compare(key, map_key(n));
+        int order = compare(key, n);
         if (order == 0)
             return n;
         n = order < 0 ? n->left : n->right;
@@ -110,7 +125,7 @@ void *map_put(struct map *m, struct span key, bool *added)
     struct map_node *parent = NULL, **link = &m->root;
     while (*link) {
         parent = *link;
-        int order = span_compare(key, map_key(parent));
+        int order = compare(key, parent);
         if (order == 0) {
             if (added)
                 *added = false;
@@ -168,7 +183,7 @@ static struct map_node *seek(const struct map *m, struct span key, bool strictly
 {
     struct map_node *n = m->root, *best = NULL;
     while (n) {
-        int order = span_compare(key, map_key(n));
+        int order = compare(key, n);
         if (order < 0 || (order == 0 && !strictly)) {
             best = n;
             n = n->left;

@@ -207,7 +207,7 @@ void network_links_fact(struct network *n, const struct fact *f)
     *state = (struct link_fact){.incarnation = f->incarnation, .seq = f->seq, .until = until};
     tai_ns both = MAX(said(n, f->author, peer), said(n, peer, f->author));
     if (route_set_lost(&n->route, f->author, peer, both) == ERR_OK && n->ready)
-        n->reach_due = true;
+        n->reach_due |= !n->route.dirty;
 }
 
 void network_links_member(struct network *n, node_id member)

@@ -8,7 +8,7 @@
 enum { ITEMS_DEFAULT = 1024, MEMORY_DEFAULT = 16 * 1024 * 1024, LARGE_SKY = 128 };
 #define HOP_NS NS_PER_MS          /* mono: what a relay needs to pass a bundle on */
 #define ACQUIRE_NS (3 * NS_PER_S) /* mono: until an own link that should stand may come up */
-#define BUILD_INTERVAL_LARGE_NS (5 * NS_PER_S)
+#define BUILD_INTERVAL_PER_NODE_NS (40 * NS_PER_MS) /* large sky: the work per second stays */
 
 static err open_tables(struct network *n)
 {
@@ -24,6 +24,7 @@ static err open_tables(struct network *n)
         return ERR_NO_MEMORY;
     struct route_sky sky = route_sky_of(p->sky);
     TRY(route_init(&n->route, n->heap, &sky, p->config->self, HOP_NS, ACQUIRE_NS));
+    n->route.patient = n->route.node_count > LARGE_SKY;
     network_links_open(n);
     return spool_open(n);
 }
@@ -112,22 +113,26 @@ static void update_reach(struct network *n)
     n->reach_mono = n->port->now.mono;
 }
 
+static bool is_due(const struct network *n, mono_ns last)
+{
+    return !n->route.patient ||
+           n->port->now.mono - last >= (duration_ns)n->route.node_count * BUILD_INTERVAL_PER_NODE_NS;
+}
+
 /* A tree that aged is built anew, in a large sky not too often: what is far away is known better by
  * those near it. */
 static void refresh_routes(struct network *n)
 {
-    mono_ns now = n->port->now.mono;
     for (size_t c = 0; c < ROUTE_CLASSES; c++) {
         if (!n->route.trees[c].valid ||
-            route_is_fresh(&n->route, (enum route_class)c, n->port->now.wall))
+            (!n->route.dirty && route_is_fresh(&n->route, (enum route_class)c, n->port->now.wall)))
             continue;
-        if (n->route.node_count <= LARGE_SKY || now - n->built_mono >= BUILD_INTERVAL_LARGE_NS) {
+        if (is_due(n, n->built_mono)) {
             route_stale(&n->route);
-            n->built_mono = now;
+            n->built_mono = n->port->now.mono;
         }
     }
-    bool moves = n->reach_moves && (n->route.node_count <= LARGE_SKY ||
-                                    now - n->reach_mono >= BUILD_INTERVAL_LARGE_NS);
+    bool moves = n->reach_moves && is_due(n, n->reach_mono);
     if (n->reach_due || moves || !n->route.trees[ROUTE_SMALL].valid ||
         n->reach_builds != n->route.builds)
         update_reach(n);
@@ -183,12 +188,12 @@ void network_alarm(struct network *n)
     set_alarm(n);
 }
 
-/* What follows from any event of this step: reach is told at once when a link changed. */
+/* What follows from any event of this step: reach is told at once when a link changed, in a large sky by the next tick. */
 static void after_event(struct network *n)
 {
     if (!n->ready)
         return;
-    if (n->reach_due)
+    if (n->reach_due && !n->route.patient)
         update_reach(n);
     if (n->routed_builds != n->route.builds)
         queue_reroute_all(n);

@@ -41,6 +41,8 @@ struct route_sky route_sky_of(const struct sky *sky)
 static uint32_t index_of(const struct route *r, node_id node)
 {
     size_t low = 0, high = r->node_count;
+    if (node - 1 < high && r->nodes[node - 1] == node) /* ids mostly count from 1 */
+        return node - 1;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         if (r->nodes[middle] < node)
@@ -112,25 +114,34 @@ void route_stale(struct route *r)
 {
     for (size_t c = 0; c < ROUTE_CLASSES; c++)
         r->trees[c].valid = false;
+    r->dirty = false;
 }
 
-static void set_flag(struct route *r, bool *flags, node_id node, bool value)
+static void corrected(struct route *r, bool own)
+{
+    if (own || !r->patient)
+        route_stale(r);
+    else
+        r->dirty = true;
+}
+
+static void set_flag(struct route *r, bool *flags, node_id node, bool value, bool own)
 {
     uint32_t i = index_of(r, node);
     if (i == UINT32_MAX || flags[i] == value)
         return;
     flags[i] = value;
-    route_stale(r);
+    corrected(r, own);
 }
 
 void route_set_closed(struct route *r, node_id node, bool closed)
 {
-    set_flag(r, r->closed, node, closed);
+    set_flag(r, r->closed, node, closed, false);
 }
 
 void route_set_linked(struct route *r, node_id peer, bool up)
 {
-    set_flag(r, r->linked, peer, up);
+    set_flag(r, r->linked, peer, up, true);
 }
 
 static uint64_t edge_key(node_id a, node_id b)
@@ -153,7 +164,7 @@ err route_set_lost(struct route *r, node_id a, node_id b, tai_ns until)
             return ERR_NO_MEMORY;
         *known = until;
     }
-    route_stale(r);
+    corrected(r, a == r->self || b == r->self);
     return ERR_OK;
 }
 

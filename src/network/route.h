@@ -72,6 +72,8 @@ struct route {
     struct map lost;       /* (a, b) with a < b → tai_ns: not usable until then */
     struct route_tree trees[ROUTE_CLASSES];
     uint64_t builds;
+    bool patient; /* a large sky: corrections far away wait (`dirty`) until the owner says stale */
+    bool dirty;
 };
 
 struct route_way {
@@ -84,7 +86,8 @@ struct route_way {
 err route_init(struct route *r, struct heap *heap, const struct route_sky *sky, node_id self,
                duration_ns hop_ns, duration_ns acquire_ns) MUST_USE;
 void route_free(struct route *r);
-/* Corrections; each makes the trees stale if it changes anything. */
+/* Corrections; each makes the trees stale if it changes anything (a patient route's: if it is about
+ * an own link). */
 void route_set_closed(struct route *r, node_id node, bool closed);
 void route_set_linked(struct route *r, node_id peer, bool up);
 err route_set_lost(struct route *r, node_id a, node_id b,

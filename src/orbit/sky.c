@@ -125,6 +125,8 @@ void sky_free(struct sky *sky)
 ptrdiff_t sky_site_index(const struct sky *sky, uint32_t node)
 {
     size_t low = 0, high = sky->site_count;
+    if (node - 1 < high && sky->sites[node - 1].site.node == node) /* ids mostly count from 1 */
+        return (ptrdiff_t)node - 1;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         if (sky->sites[middle].site.node < node)
