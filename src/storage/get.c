@@ -75,7 +75,8 @@ static node_id next_holder(const struct storage *s, const struct get_slot *slot)
     uint64_t best_nearness = 0;
     for (uint8_t i = 0; h && i < h->node_count; i++) {
         const struct view_member *m = view_find(s->port->view, h->nodes[i]);
-        uint64_t nearness = h->nodes[i] == s->port->config->self ? UINT64_MAX : m ? placement_nearness(s->port, m) : 0;
+        duration_ns within = (duration_ns)READ_REACH_S * NS_PER_S;
+        uint64_t nearness = h->nodes[i] == s->port->config->self ? UINT64_MAX : m ? placement_nearness(s->port, m, within) : 0;
         if (!tried(slot, h->nodes[i]) && nearness > best_nearness) {
             best = h->nodes[i];
             best_nearness = nearness;

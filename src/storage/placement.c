@@ -46,11 +46,11 @@ static uint64_t weight(const struct view_member *m)
     return MAX(w, UINT64_C(1));
 }
 
-uint64_t placement_nearness(const struct port *port, const struct view_member *m)
+uint64_t placement_nearness(const struct port *port, const struct view_member *m, duration_ns within)
 {
     if (m->id == port->config->self)
         return UINT64_MAX;
-    if (!view_reachable(port->view, m->id, (duration_ns)PLACEMENT_REACH_S * NS_PER_S))
+    if (!view_reachable(port->view, m->id, within))
         return 0;
     uint64_t late_ms = (uint64_t)(m->reach_ns > 0 ? m->reach_ns / NS_PER_MS : 0);
     uint64_t base = m->link_up ? UINT64_C(1) << 40 : UINT64_C(1) << 32;
@@ -101,7 +101,7 @@ static struct candidate candidate_of(const struct port *port, const struct place
     if (m->id == port->config->self) {
         c.score = UINT64_MAX;
     } else if (q->policy.copies == 1) {
-        c.score = placement_nearness(port, m); /* one copy: the nearest, nothing to spread */
+        c.score = placement_nearness(port, m, (duration_ns)PLACEMENT_REACH_S * NS_PER_S); /* one copy: the nearest, nothing to spread */
     } else {
         uint64_t pair = hash64_seeded(m->id, q->part.bytes, sizeof q->part.bytes);
         uint32_t u = (uint32_t)(hash_mix(pair, m->id) >> 32) | 1u;

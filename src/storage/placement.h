@@ -14,7 +14,8 @@
 #include "core/object_api.h"
 #include "core/port.h"
 
-enum { PLACEMENT_MAX = 16, PLACEMENT_REACH_S = 10 };
+/* A writer waits 10 s (mono) for a holder to come into reach; a reader has no other choice and waits longer. */
+enum { PLACEMENT_MAX = 16, PLACEMENT_REACH_S = 10, READ_REACH_S = 45 };
 
 struct places {
     node_id nodes[PLACEMENT_MAX]; /* best first */
@@ -38,6 +39,6 @@ struct placement_query {
 err placement_choose(const struct port *port, const struct placement_query *q, uint8_t least, struct places *out) MUST_USE;
 
 /* How good a source this member is now; greater is better, 0: not reachable. */
-uint64_t placement_nearness(const struct port *port, const struct view_member *m);
+uint64_t placement_nearness(const struct port *port, const struct view_member *m, duration_ns within);
 
 #endif

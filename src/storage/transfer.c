@@ -23,12 +23,12 @@ void request_end(struct storage *s, uint64_t id)
     map_remove_u64(&s->requests, id);
 }
 
-/* How long a node may take: two seconds, four times the way, and its bytes at a slow 2 MB/s. */
+/* How long a node may take: two seconds, four times the way (but no more than 10 s beyond it), its bytes at a slow 2 MB/s. */
 static duration_ns patience(const struct storage *s, node_id node, size_t bytes)
 {
     const struct view_member *m = view_find(s->port->view, node);
     duration_ns reach = m && m->reach_ns > 0 ? MIN(m->reach_ns, 60 * NS_PER_S) : 0;
-    return TIMEOUT_S * NS_PER_S + 4 * reach + (duration_ns)bytes * 500;
+    return TIMEOUT_S * NS_PER_S + MIN(4 * reach, reach + 10 * NS_PER_S) + (duration_ns)bytes * 500;
 }
 
 static err ask(struct storage *s, struct request *q, uint64_t id, enum wire_type type, struct span body, struct slice payload, bool bulk)
