@@ -63,12 +63,7 @@ int command_put(int argc, char **argv)
     const char *slash = strrchr(a.items[0], '/'), *name = slash ? slash + 1 : a.items[0];
     size_t key_size = strlen(url.key);
     bool folder = key_size > 0 && url.key[key_size - 1] == '/';
-    char *path = folder || key_size == 0 ? NULL : path_of(&url, "");
-    if (!path) {
-        path = malloc(strlen(url.bucket) + key_size + strlen(name) + 3);
-        ASSERT(path);
-        sprintf(path, "/%s/%s%s", url.bucket, url.key, name);
-    }
+    char *path = path_of(&url, folder || key_size == 0 ? name : "");
     struct http_request r = {.method = "PUT", .path = path, .upload = file, .upload_size = (uint64_t)info.st_size,
                              .content_type = type, .progress = isatty(STDERR_FILENO)};
     struct http_answer answer;

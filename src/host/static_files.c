@@ -49,7 +49,8 @@ static void add_folder(struct static_files *f, const char *folder, const char *p
         if (n < 0 || n >= PATH_SIZE - 1)
             continue;
         if (entry->d_type == DT_DIR && depth < DEPTH_MAX) {
-            strcat(name, "/");
+            name[n] = '/';
+            name[n + 1] = 0;
             add_folder(f, path, name, depth + 1);
         } else if (entry->d_type == DT_REG) {
             add(f, path, name);
