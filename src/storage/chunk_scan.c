@@ -68,7 +68,7 @@ void chunk_scan_area(struct chunk_store *c, err status, struct span data)
     } else if (c->scan.unit >= c->scan.end) {
         scan_end(c);
     } else if (window_read(c) != ERR_OK) {
-        ASSERT(!"memory for the scan");
+        ASSERT(false && "memory for the scan");
     }
 }
 
@@ -167,5 +167,5 @@ void chunk_scan_window(struct chunk_store *c, err status, struct span data)
     if (c->scan.unit >= c->scan.end)
         scan_end(c);
     else if (window_read(c) != ERR_OK)
-        ASSERT(!"memory for the scan");
+        ASSERT(false && "memory for the scan");
 }

@@ -261,6 +261,12 @@ static void flight_send(struct storage *s, struct stream *st, uint32_t slot)
     }
 }
 
+/* By members: a struct's padding may differ from copy to copy. */
+static bool same_holders(const struct part_run *a, const struct part_run *b)
+{
+    return a->node_count == b->node_count && memcmp(a->nodes, b->nodes, a->node_count * sizeof a->nodes[0]) == 0;
+}
+
 /* Which set of holders this chunk has; the same sets repeat, so a byte per chunk is enough. */
 static bool holders_record(struct stream *st, const struct put_flight *f)
 {
@@ -276,7 +282,7 @@ static bool holders_record(struct stream *st, const struct put_flight *f)
         set.nodes[at] = f->copies[i].node;
     }
     uint8_t k = 0;
-    while (k < st->set_count && memcmp(&st->sets[k], &set, sizeof set) != 0)
+    while (k < st->set_count && !same_holders(&st->sets[k], &set))
         k++;
     if (k == COUNT_OF(st->sets))
         return false;
