@@ -132,8 +132,36 @@ static void crash_judge(struct world *w)
                          (double)(c->bound - c->at) / 1e9);
 }
 
+/* Recovery as the nodes' own traces show it: figures, not promises. */
+static void recovery_measure(struct world *w, struct twin_node *n, const struct effect_trace *t)
+{
+    struct figures *f = &w->figures;
+    if (t->id == TRACE_BOOT) {
+        n->convicted_at = n->takeover_at = n->repair_at = 0;
+    } else if (t->id == TRACE_CONVICT) {
+        n->convicted_at = w->now;
+    } else if (t->id == TRACE_TASK_TAKEOVER) {
+        n->takeover_at = n->convicted_at ? n->convicted_at : w->now;
+    } else if (t->id == TRACE_TASK_STARTED && n->takeover_at) {
+        duration_ns took = w->now - n->takeover_at;
+        f->restarts_measured++;
+        f->restart_sum += took;
+        f->restart_max = MAX(f->restart_max, took);
+        n->takeover_at = 0;
+    } else if (t->id == TRACE_REPAIR_QUEUED && !n->repair_at) {
+        n->repair_at = w->now;
+    } else if (t->id == TRACE_REPAIR_DONE && n->repair_at) {
+        duration_ns took = w->now - n->repair_at;
+        f->repairs_measured++;
+        f->repair_sum += took;
+        f->repair_max = MAX(f->repair_max, took);
+        n->repair_at = 0;
+    }
+}
+
 void checks_trace(struct world *w, struct twin_node *n, const struct effect_trace *t)
 {
+    recovery_measure(w, n, t);
     struct crash_watch *c = &w->checks->watch;
     crash_judge(w);
     if (t->id != TRACE_CONVICT || !c->open || t->about != c->victim || c->known[n->id - 1])

@@ -4,6 +4,7 @@
 #include <spawn.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -120,6 +121,12 @@ static double mean_ms(duration_ns sum, uint64_t count)
     return count ? (double)sum / 1e6 / (double)count : 0;
 }
 
+static double peak_rss_mib(void)
+{
+    struct rusage usage;
+    return getrusage(RUSAGE_SELF, &usage) == 0 ? (double)usage.ru_maxrss / 1024 : 0;
+}
+
 static void figures_json(struct text *t, const struct world *w, double cpu_s)
 {
     const struct figures *f = &w->figures;
@@ -147,12 +154,20 @@ static void figures_json(struct text *t, const struct world *w, double cpu_s)
     json_uint(t, "crashes", f->crashes);
     json_uint(t, "link_losses", f->link_losses);
     json_uint(t, "bit_flips", f->bit_flips);
+    json_uint(t, "chunks_found_damaged", f->trace_counts[TRACE_CHUNK_CORRUPT]);
     json_uint(t, "repairs_done", f->trace_counts[TRACE_REPAIR_DONE]);
     json_uint(t, "takeovers", f->trace_counts[TRACE_TASK_TAKEOVER]);
     json_uint(t, "convictions_measured", f->convictions_measured);
     json_double(t, "conviction_mean_s", mean_ms(f->conviction_sum, f->convictions_measured) / 1000);
     json_double(t, "conviction_max_s", (double)f->conviction_max / 1e9);
     json_double(t, "converge_after_heal_s", (double)f->converge_ns / 1e9);
+    json_uint(t, "restarts_measured", f->restarts_measured);
+    json_double(t, "restart_mean_s", mean_ms(f->restart_sum, f->restarts_measured) / 1000);
+    json_double(t, "restart_max_s", (double)f->restart_max / 1e9);
+    json_uint(t, "repairs_measured", f->repairs_measured);
+    json_double(t, "repair_mean_s", mean_ms(f->repair_sum, f->repairs_measured) / 1000);
+    json_double(t, "repair_max_s", (double)f->repair_max / 1e9);
+    json_double(t, "peak_rss_mib", peak_rss_mib());
     json_double(t, "battery_min_wh", (double)f->battery_min_mwh / 1000);
     json_double(t, "core_max_k", (double)f->core_max_mk / 1000);
     json_end(t);
@@ -207,15 +222,20 @@ static void report_people(const struct world *w, const struct twin_options *o, d
     printf("  work      %llu pictures, %llu tasks by customers, %llu tasks ended, %llu takeovers\n",
            (unsigned long long)f->trace_counts[TRACE_CAPTURE], (unsigned long long)f->tasks_created,
            (unsigned long long)f->tasks_ended, (unsigned long long)f->trace_counts[TRACE_TASK_TAKEOVER]);
-    printf("  faults    %llu crashes, %llu links lost, %llu bits flipped, %llu bundles lost\n", (unsigned long long)f->crashes,
-           (unsigned long long)f->link_losses, (unsigned long long)f->bit_flips, (unsigned long long)f->frames_lost);
+    printf("  faults    %llu crashes, %llu links lost, %llu bits flipped (%llu chunks found damaged), %llu bundles lost\n",
+           (unsigned long long)f->crashes, (unsigned long long)f->link_losses, (unsigned long long)f->bit_flips,
+           (unsigned long long)f->trace_counts[TRACE_CHUNK_CORRUPT], (unsigned long long)f->frames_lost);
     printf("  recovery  conviction %.2f s mean, %.2f s worst (%llu measured); converged %.0f s after heal\n",
            mean_ms(f->conviction_sum, f->convictions_measured) / 1000, (double)f->conviction_max / 1e9,
            (unsigned long long)f->convictions_measured, (double)f->converge_ns / 1e9);
+    printf("            task restarted %.2f s after conviction, %.2f s worst (%llu); copies back after %.1f s, %.1f s worst (%llu)\n",
+           mean_ms(f->restart_sum, f->restarts_measured) / 1000, (double)f->restart_max / 1e9,
+           (unsigned long long)f->restarts_measured, mean_ms(f->repair_sum, f->repairs_measured) / 1000,
+           (double)f->repair_max / 1e9, (unsigned long long)f->repairs_measured);
     printf("  craft     battery at least %.1f Wh, core at most %.1f K\n", (double)f->battery_min_mwh / 1000,
            (double)f->core_max_mk / 1000);
-    printf("  effort    %llu steps, %.1f s of one core, %.0f times real time\n", (unsigned long long)f->steps, cpu_s,
-           cpu_s > 0 ? (double)w->duration / 1e9 / cpu_s : 0);
+    printf("  effort    %llu steps, %.1f s of one core, %.0f times real time, %.0f MiB at most\n", (unsigned long long)f->steps,
+           cpu_s, cpu_s > 0 ? (double)w->duration / 1e9 / cpu_s : 0, peak_rss_mib());
     printf("  digest    %016llx\n", (unsigned long long)digest);
     if (o->output)
         printf("  files     %s/{report.json,series.csv,events.log,*.svg}\n", o->output);

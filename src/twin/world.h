@@ -55,6 +55,7 @@ struct twin_node {
     uint8_t public_key[32];
     struct world *world;
     mono_ns crashed_at;
+    mono_ns convicted_at, takeover_at, repair_at; /* of the last such event here, for the figures; 0: none is open */
 };
 
 struct fault { /* the fault plan is data: drawn from the seed, then executed; a failing run can be shrunk */
@@ -71,6 +72,10 @@ struct figures {
     uint64_t convictions_measured;
     duration_ns conviction_sum, conviction_max; /* crash -> all connected nodes know */
     duration_ns converge_ns;                    /* heal -> all equal */
+    uint64_t restarts_measured;                 /* conviction known to the successor -> its task runs */
+    duration_ns restart_sum, restart_max;
+    uint64_t repairs_measured;                  /* a node has copies to make -> none any more */
+    duration_ns repair_sum, repair_max;
     uint64_t trace_counts[TRACE_COUNT];
     uint64_t battery_min_mwh;
     uint32_t core_max_mk;
