@@ -5,11 +5,16 @@
 #include "base/hash.h"
 #include "base/rng.h"
 
+/* Whom to take first: members that the policy wants and that answer at once; then ground nodes that bridge; then members
+ * that the policy wants but that come into reach only in a while. */
+enum rank { RANK_NEAR, RANK_BRIDGE, RANK_FAR };
+#define NEAR_NS (1500 * NS_PER_MS)
+
 struct candidate {
     uint64_t score;
     node_id id;
     uint16_t plane, batch;
-    bool proper;
+    enum rank rank;
 };
 
 struct draft { /* the best PLACEMENT_MAX, in order */
@@ -76,8 +81,8 @@ static bool fits(const struct view_member *m, const struct placement_query *q, b
 
 static bool better(const struct candidate *a, const struct candidate *b)
 {
-    if (a->proper != b->proper)
-        return a->proper;
+    if (a->rank != b->rank)
+        return a->rank < b->rank;
     return a->score != b->score ? a->score > b->score : a->id < b->id;
 }
 
@@ -96,8 +101,10 @@ static void draft_add(struct draft *d, const struct candidate *c)
 
 static struct candidate candidate_of(const struct port *port, const struct placement_query *q, const struct view_member *m)
 {
+    bool proper = q->policy.where == PLACE_ANY || m->role == ROLE_SATELLITE;
+    bool near = m->id == port->config->self || m->reach_ns <= NEAR_NS;
     struct candidate c = {.id = m->id, .plane = m->plane, .batch = m->batch,
-                          .proper = q->policy.where == PLACE_ANY || m->role == ROLE_SATELLITE};
+                          .rank = !proper ? RANK_BRIDGE : near ? RANK_NEAR : RANK_FAR};
     if (m->id == port->config->self) {
         c.score = UINT64_MAX;
     } else if (q->policy.copies == 1) {
@@ -110,8 +117,8 @@ static struct candidate candidate_of(const struct port *port, const struct place
     return c;
 }
 
-/* Takes the candidates of one kind (proper or bridges) in order, those in new planes and batches first. */
-static void spread(const struct draft *d, bool proper, struct places *out)
+/* Takes the candidates of one rank in order, those in new planes and batches first. */
+static void spread(const struct draft *d, enum rank rank, struct places *out)
 {
     bool used[PLACEMENT_MAX] = {false};
     uint16_t planes[PLACEMENT_MAX], batches[PLACEMENT_MAX];
@@ -122,7 +129,7 @@ static void spread(const struct draft *d, bool proper, struct places *out)
             bool seen = false;
             for (uint8_t k = 0; k < domains && pass == 0; k++)
                 seen = seen || (planes[k] == c->plane && batches[k] == c->batch);
-            if (c->proper != proper || used[i] || seen)
+            if (c->rank != rank || used[i] || seen)
                 continue;
             used[i] = true;
             planes[domains] = c->plane;
@@ -177,9 +184,8 @@ err placement_choose(const struct port *port, const struct placement_query *q, u
         struct candidate c = candidate_of(port, q, m);
         draft_add(&d, &c);
     }
-    spread(&d, true, out);
-    out->proper = out->count;
-    spread(&d, false, out);
+    for (enum rank rank = RANK_NEAR; rank <= RANK_FAR; rank++)
+        spread(&d, rank, out);
     if (out->count >= least)
         return ERR_OK;
     out->retry_at = retry_instant(port, q, least);

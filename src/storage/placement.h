@@ -4,7 +4,8 @@
  * Story:    of the members that the policy allows and that can be reached within seconds, the writer takes the best by weighted
  *           rendezvous: every (part, node) pair has a fixed draw, bent by free space, battery and nearness; distinct planes and
  *           launch batches come before second copies in the same one. The writer itself comes first when it is allowed,
- *           so that a sensor's first copy is local. Ground nodes follow satellites: they only bridge a gap.
+ *           so that a sensor's first copy is local. Ground nodes follow satellites in reach: they bridge a gap, and spare the
+ *           customer the wait for the next pass.
  * Units:    none leave; decisions use integers only.
  * Errors:   UNREACHABLE when even with bridges there are too few; `retry_at` is the wall instant when there will be enough.
  */
@@ -20,7 +21,6 @@ enum { PLACEMENT_MAX = 16, PLACEMENT_REACH_S = 10, READ_REACH_S = 45 };
 struct places {
     node_id nodes[PLACEMENT_MAX]; /* best first */
     uint8_t count;
-    uint8_t proper;   /* how many of the first satisfy policy.where; the rest are bridges */
     tai_ns retry_at;  /* 0 unknown */
     bool space_short; /* some node was left out because it is full */
 };
