@@ -170,6 +170,7 @@ static const struct yaml_field top_fields[] = {
     YAML_FIELD(TOP, seed, "seed", YAML_U64, 0, 0),
     YAML_FIELD(TOP, speed, "speed", YAML_U32, 1, 600),
     {.key = "heartbeat", .type = YAML_DURATION, .offset = offsetof(TOP, node.heartbeat_ns), .low = 0.05, .high = 60},
+    {.key = "scrub_interval", .type = YAML_DURATION, .offset = offsetof(TOP, node.scrub_interval_ns), .low = 60, .high = 1e8},
     {.key = "fact_security", .type = YAML_WORD, .offset = offsetof(TOP, fact_security), .size = 16, .words = "ed25519 modelled"},
     {.key = "constellation", .type = YAML_SUB, .required = true},
     {.key = "gateways", .type = YAML_SUB, .required = true},
