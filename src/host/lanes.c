@@ -472,7 +472,7 @@ void lanes_perform(struct lanes *l, const struct effect_lane *effect)
     case LANE_STARTED:
     case LANE_EXITED:
     case LANE_DATA:
-    case LANE_FAILED: ASSERT(!"an event is no effect"); break;
+    case LANE_FAILED: ASSERT(false && "an event is no effect"); break;
     }
     struct slice data = effect->data;
     slice_drop(&data);

@@ -140,8 +140,12 @@ static void recovery_measure(struct world *w, struct twin_node *n, const struct 
         n->convicted_at = n->takeover_at = n->repair_at = 0;
     } else if (t->id == TRACE_CONVICT) {
         n->convicted_at = w->now;
-    } else if (t->id == TRACE_TASK_TAKEOVER) {
-        n->takeover_at = n->convicted_at ? n->convicted_at : w->now;
+        n->convicted = t->about;
+    } else if (t->id == TRACE_TASK_TAKEOVER) { /* of the dead only: a lane that failed is taken over, too */
+        const struct twin_node *victim = world_node(w, t->about);
+        n->takeover_at = victim && !victim->node && n->convicted == t->about ? n->convicted_at : 0;
+    } else if (t->id == TRACE_TASK_ENDED) {
+        n->takeover_at = 0;
     } else if (t->id == TRACE_TASK_STARTED && n->takeover_at) {
         duration_ns took = w->now - n->takeover_at;
         f->restarts_measured++;

@@ -166,7 +166,7 @@ void lane_effect(struct world *w, struct twin_node *n, const struct effect_lane 
     case LANE_EXITED:
     case LANE_DATA:
     case LANE_FAILED:
-        ASSERT(!"an outcome is no effect");
+        ASSERT(false && "an outcome is no effect");
     }
 }
 

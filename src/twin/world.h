@@ -55,6 +55,7 @@ struct twin_node {
     uint8_t public_key[32];
     struct world *world;
     mono_ns crashed_at;
+    node_id convicted;
     mono_ns convicted_at, takeover_at, repair_at; /* of the last such event here, for the figures; 0: none is open */
 };
 
