@@ -1,30 +1,28 @@
 #include "crypto/signature.h"
 
 #include <openssl/evp.h>
+#include <sodium/crypto_sign.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "crypto/mac.h"
 
+/* libsodium is never initialised: its Ed25519 is plain C without dispatch, and nothing here draws entropy. */
 struct signer {
-    EVP_PKEY *key;
-    EVP_MD_CTX *context;
+    uint8_t secret_key[crypto_sign_SECRETKEYBYTES]; /* seed, then public key */
     uint8_t public_key[ED25519_PUBLIC_SIZE];
 };
 
-static err key_public(EVP_PKEY *key, uint8_t out[32])
-{
-    size_t size = 32;
-    return key && EVP_PKEY_get_raw_public_key(key, out, &size) == 1 && size == 32 ? ERR_OK : ERR_CRYPTO;
-}
+_Static_assert(ED25519_SEED_SIZE == crypto_sign_SEEDBYTES && ED25519_PUBLIC_SIZE == crypto_sign_PUBLICKEYBYTES &&
+                   ED25519_SIGNATURE_SIZE == crypto_sign_BYTES,
+               "sizes of RFC 8032");
 
 err signer_open(struct signer **out, const uint8_t seed[ED25519_SEED_SIZE])
 {
     struct signer *s = calloc(1, sizeof *s);
     if (!s)
         return ERR_NO_MEMORY;
-    s->key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed, ED25519_SEED_SIZE);
-    s->context = EVP_MD_CTX_new();
-    if (!s->context || key_public(s->key, s->public_key) != ERR_OK) {
+    if (crypto_sign_seed_keypair(s->public_key, s->secret_key, seed) != 0) {
         signer_close(s);
         return ERR_CRYPTO;
     }
@@ -36,8 +34,7 @@ void signer_close(struct signer *s)
 {
     if (!s)
         return;
-    EVP_MD_CTX_free(s->context);
-    EVP_PKEY_free(s->key);
+    bytes_erase(s->secret_key, sizeof s->secret_key);
     free(s);
 }
 
@@ -48,18 +45,16 @@ const uint8_t *signer_public_key(const struct signer *s)
 
 err signer_sign(struct signer *s, struct span message, uint8_t out[ED25519_SIGNATURE_SIZE])
 {
-    size_t size = ED25519_SIGNATURE_SIZE;
-    bool good = EVP_MD_CTX_reset(s->context) == 1 && EVP_DigestSignInit(s->context, NULL, NULL, NULL, s->key) == 1 &&
-                EVP_DigestSign(s->context, out, &size, message.data, message.size) == 1;
-    return good && size == ED25519_SIGNATURE_SIZE ? ERR_OK : ERR_CRYPTO;
+    return crypto_sign_detached(out, NULL, message.data, message.size, s->secret_key) == 0 ? ERR_OK : ERR_CRYPTO;
 }
 
 err ed25519_public_key(const uint8_t seed[ED25519_SEED_SIZE], uint8_t out[ED25519_PUBLIC_SIZE])
 {
-    EVP_PKEY *key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed, ED25519_SEED_SIZE);
-    err e = key_public(key, out);
-    EVP_PKEY_free(key);
-    return e;
+    struct signer *s;
+    TRY(signer_open(&s, seed));
+    memcpy(out, s->public_key, ED25519_PUBLIC_SIZE);
+    signer_close(s);
+    return ERR_OK;
 }
 
 err ed25519_sign(const uint8_t seed[ED25519_SEED_SIZE], struct span message, uint8_t out[ED25519_SIGNATURE_SIZE])
@@ -74,13 +69,13 @@ err ed25519_sign(const uint8_t seed[ED25519_SEED_SIZE], struct span message, uin
 bool ed25519_verify(const uint8_t public_key[ED25519_PUBLIC_SIZE], struct span message,
                     const uint8_t signature[ED25519_SIGNATURE_SIZE])
 {
-    EVP_PKEY *key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, public_key, ED25519_PUBLIC_SIZE);
-    EVP_MD_CTX *context = EVP_MD_CTX_new();
-    bool good = key && context && EVP_DigestVerifyInit(context, NULL, NULL, NULL, key) == 1 &&
-                EVP_DigestVerify(context, signature, ED25519_SIGNATURE_SIZE, message.data, message.size) == 1;
-    EVP_MD_CTX_free(context);
-    EVP_PKEY_free(key);
-    return good;
+    return crypto_sign_verify_detached(signature, message.data, message.size, public_key) == 0;
+}
+
+static err key_public(EVP_PKEY *key, uint8_t out[X25519_SIZE])
+{
+    size_t size = X25519_SIZE;
+    return key && EVP_PKEY_get_raw_public_key(key, out, &size) == 1 && size == X25519_SIZE ? ERR_OK : ERR_CRYPTO;
 }
 
 err x25519_public_key(const uint8_t private_key[X25519_SIZE], uint8_t out[X25519_SIZE])
