@@ -96,7 +96,7 @@ static void print_welcome(struct supervisor *s)
     fprintf(out, "  console       %s/console/\n", s->endpoint);
     fprintf(out, "  access key    %s\n  secret key    %s\n", s->state.access_key, s->state.secret_key);
     fprintf(out, "                saved in %s/credentials; `. %s/env` sets them for aws and others\n", state, state);
-    fprintf(out, "Try:\n  . %s/env && aws s3 mb s3://hello && aws s3 cp README.md s3://hello/\n", state);
+    fprintf(out, "Try:\n  . %s/env; build/noct mb s3://hello && build/noct put README.md s3://hello/\n", state);
     fprintf(out, "  build/noct status\n  build/noct drill kill %s\n", scenario->sites[scenario->satellite_count > 1 ? 1 : 0].name);
     fprintf(out, s->options.detach ? "Stop:  build/noct down --state %s\n" : "Stop:  Ctrl-C (or build/noct down --state %s)\n", state);
     fflush(out);
