@@ -2,7 +2,7 @@
  * crypto/signature.h - Ed25519 signatures and X25519 key agreement.
  *
  * Story:    a key pair grows from a 32-byte seed. A signer keeps its expanded key, so that a signature costs
- *           one scalar multiplication and not two. Why libsodium: docs/adr/0002-ed25519.md.
+ *           one scalar multiplication and not two. Why libsodium: docs/adr/0008-ed25519.md.
  * Owns:     a `struct signer` is malloc'd (outside the machine's heap) and erased by its close.
  * Errors:   ERR_CRYPTO; ERR_INVALID from x25519_shared when the result is all zero (a low-order peer key).
  * Source:   RFC 8032 (Ed25519), RFC 7748 (X25519).
