@@ -393,6 +393,15 @@ uint64_t node_facts_digest(const struct node *n)
     return facts_digest(n->facts);
 }
 
+const char *node_digest_difference(const struct node *a, const struct node *b)
+{
+    return manage_digest(a->manage) != manage_digest(b->manage)       ? "manage"
+           : storage_digest(a->storage) != storage_digest(b->storage) ? "storage"
+           : compute_digest(a->compute) != compute_digest(b->compute) ? "compute"
+           : network_digest(a->network) != network_digest(b->network) ? "network"
+                                                                      : "none";
+}
+
 uint64_t node_digest(const struct node *n)
 {
     uint64_t parts[] = {manage_digest(n->manage), storage_digest(n->storage), compute_digest(n->compute),

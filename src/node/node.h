@@ -33,6 +33,7 @@ void node_step(struct node *n, const struct event *event, struct effects *effect
 
 bool node_ready(const struct node *n);              /* recovery is complete: requests are served */
 uint64_t node_digest(const struct node *n);         /* of the folded state: equal fact sets, equal digests */
+const char *node_digest_difference(const struct node *a, const struct node *b); /* the plane that differs; "none" */
 uint64_t node_facts_digest(const struct node *n);   /* of the fact set */
 bool node_check(const struct node *n);              /* full invariant walk */
 const struct view *node_view(const struct node *n);

@@ -583,7 +583,6 @@ static struct limits limits_for(uint64_t memory_bytes, size_t members)
         .bundles_max = (uint32_t)MIN(256 + 16 * mib, (uint64_t)65536),
         .streams_max = (uint32_t)MIN(8 + mib / 2, (uint64_t)512),
         .chunks_max = (uint32_t)MIN(2048 * mib, (uint64_t)(1 << 24)),
-        .tasks_max = (uint32_t)MIN(64 + 16 * mib, (uint64_t)16384),
         .lanes_max = 16,
         .bundle_bytes_max = memory_bytes / 4,
         .fact_bytes_max = memory_bytes / 3,
@@ -602,6 +601,9 @@ void scenario_config(const struct scenario *s, node_id id, uint32_t boot, struct
     out->role = gateway ? ROLE_GATEWAY : ROLE_SATELLITE;
     memcpy(out->name, s->sites[id - 1].name, sizeof out->name);
     out->limits = limits_for(gateway ? s->gateway_memory_bytes : s->node_memory_bytes, s->site_count);
+    /* How many ended tasks are remembered is part of the folded state: it must be the same on every node. */
+    uint64_t least_mib = MAX(MIN(s->gateway_memory_bytes, s->node_memory_bytes) / MIB, (uint64_t)1);
+    out->limits.tasks_max = (uint32_t)MIN(64 + 16 * least_mib, (uint64_t)16384);
     uint64_t disk = gateway ? s->gateway_disk_bytes : s->disk_bytes;
     out->area_capacity_bytes[AREA_CHUNKS] = disk;
     out->area_capacity_bytes[AREA_FACTS] = MAX(disk / 8, 16 * MIB);

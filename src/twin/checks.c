@@ -189,8 +189,8 @@ static void equal_facts_equal_state(struct world *w)
             struct twin_node *b = &w->nodes[j];
             if (!b->node || !node_ready(b->node) || node_facts_digest(a->node) != node_facts_digest(b->node))
                 continue;
-            checks_count(w, PROMISE_I5, node_digest(a->node) == node_digest(b->node), "%s and %s hold the same facts but differ",
-                         scenario_name(w->scenario, a->id), scenario_name(w->scenario, b->id));
+            checks_count(w, PROMISE_I5, node_digest(a->node) == node_digest(b->node), "%s and %s hold the same facts but differ in %s",
+                         scenario_name(w->scenario, a->id), scenario_name(w->scenario, b->id), node_digest_difference(a->node, b->node));
             break; /* pairwise along the row is enough: equality is transitive */
         }
     }

@@ -42,6 +42,18 @@ static void a_small_scenario_gives_nodes_in_order(void **state)
     scenario_free(s);
 }
 
+static void every_node_remembers_equally_many_tasks(void **state)
+{
+    (void)state;
+    struct scenario *s;
+    struct config satellite, gateway;
+    assert_int_equal(parse(HEAD SHELL GROUND "memory: {satellite_mib: 8, gateway_mib: 1024}\n", &s), ERR_OK);
+    scenario_config(s, 1, 1, &satellite);
+    scenario_config(s, 5, 1, &gateway);
+    assert_int_equal(satellite.limits.tasks_max, gateway.limits.tasks_max); /* it is part of the folded state */
+    scenario_free(s);
+}
+
 static void an_unknown_key_is_named_with_its_line_and_a_suggestion(void **state)
 {
     (void)state;
@@ -105,6 +117,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_small_scenario_gives_nodes_in_order),
+        cmocka_unit_test(every_node_remembers_equally_many_tasks),
         cmocka_unit_test(an_unknown_key_is_named_with_its_line_and_a_suggestion),
         cmocka_unit_test(values_outside_their_range_are_named),
         cmocka_unit_test(a_name_used_twice_is_refused),
