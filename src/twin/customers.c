@@ -15,7 +15,8 @@
 #include "base/hash.h"
 #include "twin/world.h"
 
-enum { KEYS_MAX = 400, OPERATIONS_MAX = 64 };
+enum { KEYS_MAX = 400, OPERATIONS_MAX = 64, VERIFY_PARALLEL = 16 };
+enum { VERIFY_DUE, VERIFY_ASKED, VERIFY_DONE };
 #define BUCKET "lab"
 #define PUT_CREDIT_CHUNK (256 * 1024)
 
@@ -41,6 +42,7 @@ struct operation {
     uint64_t matching; /* a bit per content that still fits what was read: 0 the acknowledged one, then the maybes */
     mono_ns asked_at;
     bool verifying;
+    size_t verify_index;
 };
 
 struct customer {
@@ -52,7 +54,8 @@ struct customer {
     uint64_t tags;
     bool bucket_ready;
     /* the final reading: every key of every customer through this gateway */
-    size_t verify_next, verify_open, verify_total;
+    uint8_t *verify; /* per key: VERIFY_* */
+    size_t verify_next, verify_open, verify_total, verify_left;
 };
 
 static uint64_t content_word(uint64_t seed, uint64_t index)
@@ -335,15 +338,18 @@ static void get_answer(struct world *w, struct customer *c, struct operation *o,
     else
         c->verify_open--;
     if (r->status == ERR_OK || r->status == ERR_NOT_FOUND) {
+        if (was.verifying) {
+            c->verify[was.verify_index] = VERIFY_DONE;
+            c->verify_left--;
+        }
         w->figures.gets_ok++;
         latency_add(w->now - was.asked_at, &w->figures.get_latency_sum, &w->figures.get_latency_max);
         checks_count(w, PROMISE_I1, get_right(&was, r), "gateway %u read %s: %s, %llu bytes, which was never acknowledged so",
                      c->gateway->id, was.key->name, err_name(r->status), (unsigned long long)was.got);
     } else {
         w->figures.gets_refused++;
-        if (was.verifying)
-            checks_count(w, PROMISE_I1, false, "gateway %u cannot read %s after heal: %s (%s)", c->gateway->id, was.key->name,
-                         err_name(r->status), r->reason);
+        if (was.verifying) /* no holder is in reach at this instant: asked again, until the bound is over */
+            c->verify[was.verify_index] = VERIFY_DUE;
     }
 }
 
@@ -420,6 +426,8 @@ void customers_open(struct world *w)
 
 void customers_close(struct world *w)
 {
+    for (size_t i = 0; i < w->customer_count; i++)
+        free(w->customers[i].verify);
     free(w->customers);
 }
 
@@ -444,16 +452,21 @@ static struct key_state *key_at(struct world *w, size_t index)
     return NULL;
 }
 
+/* Asks for the next keys that are due, round and round until all are read. */
 static void verify_more(struct world *w, struct customer *c)
 {
-    while (c->verify_next < c->verify_total && c->verify_open < 16) {
-        struct key_state *k = key_at(w, c->verify_next);
+    for (size_t looked = 0; looked < c->verify_total && c->verify_open < VERIFY_PARALLEL; looked++) {
+        size_t index = c->verify_next++ % c->verify_total;
+        if (c->verify[index] != VERIFY_DUE)
+            continue;
+        struct key_state *k = key_at(w, index);
         struct operation *o = operation_new(w, c, OBJECT_GET, k);
         if (!o)
             return;
-        c->verify_next++;
+        c->verify[index] = VERIFY_ASKED;
         c->verify_open++;
         o->verifying = true;
+        o->verify_index = index;
         ask(w, c, &(struct object_request){.op = OBJECT_GET, .tag = o->tag, .key = span_text(k->name), .credit = UINT64_MAX / 2});
     }
 }
@@ -464,16 +477,30 @@ void customers_verify_begin(struct world *w)
         struct customer *c = &w->customers[i];
         for (size_t j = 0; j < w->customer_count; j++)
             c->verify_total += w->customers[j].key_count;
+        c->verify_left = c->verify_total;
+        c->verify = calloc(MAX(c->verify_total, (size_t)1), 1);
+        ASSERT(c->verify != NULL);
         verify_more(w, c);
     }
 }
 
 bool customers_verify_done(struct world *w)
 {
-    bool done = true;
+    size_t left = 0;
     for (size_t i = 0; i < w->customer_count; i++) {
         verify_more(w, &w->customers[i]);
-        done = done && w->customers[i].verify_next == w->customers[i].verify_total && w->customers[i].verify_open == 0;
+        left += w->customers[i].verify_left;
     }
-    return done;
+    return left == 0;
+}
+
+void customers_verify_end(struct world *w)
+{
+    for (size_t i = 0; i < w->customer_count; i++) {
+        const struct customer *c = &w->customers[i];
+        for (size_t k = 0; k < c->verify_total; k++)
+            if (c->verify[k] != VERIFY_DONE)
+                checks_count(w, PROMISE_I1, false, "gateway %u could not read %s within the bound after heal", c->gateway->id,
+                             key_at(w, k)->name);
+    }
 }

@@ -572,5 +572,6 @@ void world_run(struct world *w)
     checks_count(w, PROMISE_I12, converged, "no convergence within %lld s after heal", (long long)(bound / NS_PER_S));
     customers_verify_begin(w);
     run_until(w, w->now + bound, verified);
+    customers_verify_end(w);
     checks_final(w);
 }
