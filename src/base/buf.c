@@ -30,6 +30,12 @@ struct buf *buf_new_heap(struct heap *h, size_t size)
     return block ? dress(block, size, release_heap, h) : NULL;
 }
 
+struct buf *buf_new_heap_unset(struct heap *h, size_t size)
+{
+    void *block = heap_alloc_unset(h, size + 64);
+    return block ? dress(block, size, release_heap, h) : NULL;
+}
+
 struct buf *buf_new_malloc(size_t size)
 {
     void *block = malloc(size + 64);

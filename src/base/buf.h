@@ -22,6 +22,7 @@ struct buf {
 };
 
 struct buf *buf_new_heap(struct heap *h, size_t size); /* one reference; NULL when full; zeroed */
+struct buf *buf_new_heap_unset(struct heap *h, size_t size); /* the same, not zeroed */
 struct buf *buf_new_malloc(size_t size);               /* hosts only; not zeroed; aborts when out of memory */
 struct buf *buf_ref(struct buf *b);
 void buf_unref(struct buf *b); /* NULL is allowed */

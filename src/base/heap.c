@@ -51,7 +51,7 @@ size_t heap_block_size(const void *block)
     return class_size(header_of(block)->class_index);
 }
 
-void *heap_alloc(struct heap *h, size_t size)
+void *heap_alloc_unset(struct heap *h, size_t size)
 {
     if (size > h->capacity)
         return NULL;
@@ -71,7 +71,14 @@ void *heap_alloc(struct heap *h, size_t size)
     *header_of(block) = (struct block_header){.class_index = class_index, .magic = MAGIC_USED};
     h->used_bytes += block_size;
     h->peak_bytes = MAX(h->peak_bytes, h->used_bytes);
-    memset(block, 0, size);
+    return block;
+}
+
+void *heap_alloc(struct heap *h, size_t size)
+{
+    void *block = heap_alloc_unset(h, size);
+    if (block)
+        memset(block, 0, size);
     return block;
 }
 

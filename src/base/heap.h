@@ -24,6 +24,7 @@ struct heap {
 /* `memory` stays the caller's and must outlive the heap; 16-byte aligned. Need not be zeroed. */
 void heap_init(struct heap *h, void *memory, size_t capacity);
 void *heap_alloc(struct heap *h, size_t size);  /* zeroed, 16-byte aligned; NULL when full */
+void *heap_alloc_unset(struct heap *h, size_t size); /* the same, but with whatever was there: for bytes that are written before they are read */
 void heap_free(struct heap *h, void *block);    /* NULL is allowed */
 void *heap_grow(struct heap *h, void *block, size_t size); /* like realloc; old block kept on NULL */
 size_t heap_block_size(const void *block);      /* usable size */

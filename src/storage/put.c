@@ -427,7 +427,7 @@ static size_t data_take(struct storage *s, struct stream *st, struct slice data)
         return chunk_launch(s, st, slice_part(data, 0, want)) ? want : 0;
     }
     if (!st->fill)
-        st->fill = buf_new_heap(s->port->heap, want);
+        st->fill = buf_new_heap_unset(s->port->heap, want);
     if (!st->fill) {
         stream_fail_data(s, st, ERR_NO_MEMORY);
         return 0;
