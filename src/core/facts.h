@@ -12,7 +12,7 @@
  * Errors:   of publishing: ERR_FULL (memory limit, or the disk does not keep up), ERR_NO_SPACE (log area or disk full),
  *           ERR_TOO_LARGE (body above FACT_BODY_MAX), ERR_BUSY (before `ready`, or this node has not joined),
  *           ERR_EQUIVOCATION (this node's chain is stopped). Nothing is changed then.
- * Source:   architecture.md §3.
+ * Source:   ARCHITECTURE.md.
  */
 #ifndef NOCT_CORE_FACTS_H
 #define NOCT_CORE_FACTS_H

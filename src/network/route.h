@@ -11,7 +11,7 @@
  * this node's links really do, edges that a node reported as lost, nodes through which nothing
  * shall go. Owns:    index, corrections, labels (in `heap`; about 60 bytes per node and 8 per
  * directed pair). Borrows the plan. Units:   TAI ns (wall), bytes, bit/s. Errors:  NO_MEMORY.
- * Limits: 65,535 hops. Threads: single owner.   Invariant: route_check(). Source:  dtn.md §5
+ * Limits: 65,535 hops. Threads: single owner.   Invariant: route_check(). Source:  docs/protocol/routing.md
  * (measurements); Bellman 1958 layers with copies of labels instead of a heap.
  */
 #ifndef NOCT_NETWORK_ROUTE_H

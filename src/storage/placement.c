@@ -149,6 +149,8 @@ static tai_ns retry_instant(const struct port *port, const struct placement_quer
         bool self = m->id == port->config->self;
         if (!view_alive(port->view, m->id) || listed(q->exclude, q->exclude_count, m->id) || (!self && m->reach_wall == TIME_NEVER))
             continue;
+        if (!fits(m, q, self))
+            continue; /* waiting for it would not help */
         tai_ns when = self ? port->now.wall : m->reach_wall;
         uint8_t at = count;
         while (at > 0 && soonest[at - 1] > when)
@@ -189,5 +191,5 @@ err placement_choose(const struct port *port, const struct placement_query *q, u
     if (out->count >= least)
         return ERR_OK;
     out->retry_at = retry_instant(port, q, least);
-    return out->space_short ? ERR_NO_SPACE : ERR_UNREACHABLE;
+    return out->space_short && out->retry_at == 0 ? ERR_NO_SPACE : ERR_UNREACHABLE;
 }

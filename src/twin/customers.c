@@ -184,7 +184,7 @@ static void task(struct world *w, struct customer *c)
         .executor_count = 1,
         .inputs = {{.bucket = SPAN_LITERAL(BUCKET), .key = span_text(key->name), .path = SPAN_LITERAL("/work/in/data")}},
         .input_count = 1,
-        .outputs = {{.bucket = SPAN_LITERAL(BUCKET), .key = span_text(output), .path = SPAN_LITERAL("/work/out/checksum.txt")}},
+        .outputs = {{.bucket = SPAN_LITERAL(BUCKET), .key = span_text(output), .path = SPAN_LITERAL("/work/out/checksums.txt")}},
         .output_count = 1,
         .cpu_millis = 1000,
         .memory_bytes = 64 << 20,

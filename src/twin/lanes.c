@@ -2,7 +2,7 @@
  * twin/lanes.c - modelled lanes and cameras.
  *
  * Model:   a lane keeps its staged files in memory, runs for the time that the compute plane expects, and then answers by
- *          what the application is: `app:checksum` writes a digest of its inputs to out/checksum.txt; `app:change-detection`
+ *          what the application is: `app:checksum` writes a digest of its inputs to out/checksums.txt; `app:change-detection`
  *          finds a change in one pair of pictures of eight (decided by the pictures' digest) and writes out/alert.json, else
  *          exits with 3; `app:spin` writes nothing. A picture is 4 KiB of bytes drawn from place, time and satellite,
  *          so that stores and links are exercised without megabytes of pixels.
@@ -190,7 +190,7 @@ static int32_t application_run(struct lane_state *l)
         file_write(file_of(l, "out/alert.json", true), 0, span_of(text, (size_t)n));
     } else if (strcmp(l->image, "app:checksum") == 0) {
         int n = snprintf(text, sizeof text, "%016llx\n", (unsigned long long)digest);
-        file_write(file_of(l, "out/checksum.txt", true), 0, span_of(text, (size_t)n));
+        file_write(file_of(l, "out/checksums.txt", true), 0, span_of(text, (size_t)n));
     }
     return 0;
 }

@@ -3,7 +3,7 @@
  *
  * Model:   a link stands while both ends point at each other, the contact plan's geometry holds, nobody cut it and both
  *          nodes live. Bringing an optical link up takes a slew of 2 s plus an exponential acquisition time with mean
- *          12 s (physics study 7.7: beaconless spiral; fastest published operational figure), ground and fibre links 1 s.
+ *          12 s (spiral search, Hechenblaikner arXiv 2302.09080; mean of a published operational figure), ground and fibre links 1 s.
  *          Each direction is a line of the contact's rate and the range's light time. Light time is taken from the
  *          propagated orbits every 4 s and linearly between: within 1 us of the truth (range accelerates by at most
  *          0.11 km/s^2 at a station's zenith, so a t^2 / 8 < 0.25 km).

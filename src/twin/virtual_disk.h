@@ -4,8 +4,8 @@
  * Story:   writes are seen at once; until a sync, each of their sectors may or may not survive a crash (any subset, drawn
  *          from the caller's random stream). Bit flips change what was written. A capacity makes it full.
  * Owns:    its pages and the undo log (malloc).
- * Model:   latencies are constants per operation plus bytes over a rate: figures of an NVMe-class disk measured in the
- *          project's dependency study (sync of prewritten space 0.16 ms, 1.5 GB/s).
+ * Model:   latencies are constants per operation plus bytes over a rate: figures of an NVMe-class disk measured on
+ *          a virtual machine (sync of prewritten space 0.16 ms, 1.5 GB/s).
  */
 #ifndef NOCT_TWIN_VIRTUAL_DISK_H
 #define NOCT_TWIN_VIRTUAL_DISK_H
