@@ -214,7 +214,7 @@ void checks_sample(struct world *w)
         struct twin_node *n = &w->nodes[i];
         if (!n->node || !node_ready(n->node))
             continue;
-        if (minute % 10 == 0)
+        if (minute % 60 == i % 60)
             one_receipt(w, n);
         if (!large && minute % 60 == i % 60)
             ASSERT(node_check(n->node));
