@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "node/yaml_table.h"
+#include "orbit/omm.h"
 #include "orbit/tle.h"
 #include "orbit/walker.h"
 
@@ -20,7 +21,7 @@ struct shell {
 
 static const struct yaml_field shell_fields[] = {
     {.key = "kind", .type = YAML_WORD, .offset = offsetof(struct shell, kind), .size = 16, .required = true,
-     .words = "string walker-delta walker-star tle"},
+     .words = "string walker-delta walker-star tle omm"},
     {.key = "prefix", .type = YAML_NAME, .offset = offsetof(struct shell, prefix), .size = 24},
     YAML_FIELD(struct shell, file, "file", YAML_WORD, 0, 0),
     YAML_FIELD(struct shell, count, "count", YAML_U32, 1, SITES_MAX),
@@ -253,25 +254,50 @@ static err shell_walker(struct parse *p, const yaml_node_t *n, const struct shel
     return ERR_OK;
 }
 
+struct file_shell { /* a file of element sets on its way into sites */
+    struct parse *p;
+    const yaml_node_t *at;
+    const char *prefix;
+    uint32_t count;
+};
+
+static err element_add(void *context, const struct elements *e)
+{
+    struct file_shell *f = context;
+    return satellite_add(f->p, f->at, f->prefix, e, f->count++, 0);
+}
+
+static err tle_read(struct span text, struct file_shell *f, struct parse_error *wrong)
+{
+    size_t at = 0;
+    int line = 0;
+    for (;;) {
+        struct elements e;
+        err status = tle_next(text, &at, &line, TLE_STRICT, &e, wrong);
+        if (status == ERR_NOT_FOUND)
+            return ERR_OK;
+        TRY(status);
+        TRY(element_add(f, &e));
+    }
+}
+
 static err shell_file(struct parse *p, const yaml_node_t *n, const struct shell *sh)
 {
     struct span text;
-    if (!sh->file[0])
+    struct parse_error wrong = {0};
+    const yaml_node_t *name = yaml_child(&p->r, n, "file");
+    struct file_shell f = {.p = p, .at = n, .prefix = sh->prefix};
+    if (!name)
         return yaml_fail(&p->r, n, "a shell of kind `%s` needs `file`", sh->kind);
     if (!p->load || p->load(p->context, sh->file, &text) != ERR_OK)
-        return yaml_fail(&p->r, yaml_child(&p->r, n, "file"), "the file `%s` cannot be read", sh->file);
-    size_t at = 0;
-    int line = 0;
-    for (uint32_t i = 0;; i++) {
-        struct elements e;
-        struct parse_error wrong = {0};
-        err status = tle_next(text, &at, &line, TLE_STRICT, &e, &wrong);
-        if (status == ERR_NOT_FOUND)
-            return i ? ERR_OK : yaml_fail(&p->r, n, "the file `%s` holds no element set", sh->file);
-        if (status != ERR_OK)
-            return yaml_fail(&p->r, yaml_child(&p->r, n, "file"), "%s:%d:%d: %s", sh->file, wrong.line, wrong.column, wrong.text);
-        TRY(satellite_add(p, n, sh->prefix, &e, i, 0));
-    }
+        return yaml_fail(&p->r, name, "the file `%s` cannot be read", sh->file);
+    bool omm = strcmp(sh->kind, "omm") == 0;
+    err e = omm ? omm_read(text, OMM_AUTO, element_add, &f, &wrong) : tle_read(text, &f, &wrong);
+    if (e != ERR_OK && wrong.text[0])
+        return yaml_fail(&p->r, name, "%s:%d:%d: %s", sh->file, wrong.line, wrong.column, wrong.text);
+    if (e != ERR_OK)
+        return e; /* said already */
+    return f.count ? ERR_OK : yaml_fail(&p->r, name, "the file `%s` holds no element set", sh->file);
 }
 
 static err shell_parse(struct parse *p, const yaml_node_t *n)

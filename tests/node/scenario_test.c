@@ -79,6 +79,39 @@ static void an_impossible_walker_is_explained(void **state)
     expect_error(HEAD "constellation:\n  - {kind: walker-delta, count: 10, planes: 3, altitude_km: 550}\n" GROUND, 4, "multiple");
 }
 
+static err load_data(void *context, const char *name, struct span *out)
+{
+    static char text[65536];
+    char path[128];
+    (void)context;
+    snprintf(path, sizeof path, "%s", name);
+    FILE *f = fopen(path, "r");
+    if (!f)
+        return ERR_IO;
+    size_t size = fread(text, 1, sizeof text, f);
+    fclose(f);
+    *out = span_of(text, size);
+    return ERR_OK;
+}
+
+static void satellites_come_from_element_files(void **state)
+{
+    (void)state;
+    struct scenario *s;
+    const char *tle = HEAD "constellation:\n  - {kind: tle, prefix: ref, file: tests/data/ref_sats.tle}\n" GROUND;
+    assert_int_equal(scenario_parse(span_text(tle), load_data, NULL, &s, &wrong), ERR_OK);
+    assert_int_equal(s->satellite_count, 10);
+    scenario_free(s);
+    const char *omm = HEAD "constellation:\n  - {kind: omm, prefix: ref, file: tests/data/two.omm.csv}\n" GROUND;
+    if (scenario_parse(span_text(omm), load_data, NULL, &s, &wrong) != ERR_OK)
+        fail_msg("%d: %s", wrong.line, wrong.text);
+    assert_int_equal(s->satellite_count, 2);
+    scenario_free(s);
+    const char *none = HEAD "constellation:\n  - {kind: omm, file: tests/data/none}\n" GROUND;
+    assert_int_equal(scenario_parse(span_text(none), load_data, NULL, &s, &wrong), ERR_INVALID);
+    assert_int_equal(wrong.line, 4);
+}
+
 static void missing_sections_are_named(void **state)
 {
     (void)state;
@@ -122,6 +155,7 @@ int main(void)
         cmocka_unit_test(values_outside_their_range_are_named),
         cmocka_unit_test(a_name_used_twice_is_refused),
         cmocka_unit_test(an_impossible_walker_is_explained),
+        cmocka_unit_test(satellites_come_from_element_files),
         cmocka_unit_test(missing_sections_are_named),
         cmocka_unit_test(broken_yaml_is_no_crash),
         cmocka_unit_test(the_delivered_scenarios_are_valid),
