@@ -1,0 +1,39 @@
+/*
+ * node/scenario_parse.h - the parts of a scenario file: one reader per section, each in a file of its own.
+ *
+ * Story:   scenario_parse (scenario.c) reads the top level and calls each section's reader in the order below. A reader fills
+ *          its part of the scenario from the YAML mapping of that section, with the section's own defaults, and reports
+ *          what is wrong by yaml_fail (line, column, and what would be right).
+ */
+#ifndef NOCT_NODE_SCENARIO_PARSE_H
+#define NOCT_NODE_SCENARIO_PARSE_H
+
+#include "node/yaml_table.h"
+
+#define SCENARIO_MIB (1024ull * 1024)
+
+enum { SCENARIO_SITES_MAX = 20000, SCENARIO_SHELLS_MAX = 32, SCENARIO_GATEWAYS_MAX = 64 };
+
+struct scenario_reader {
+    struct yaml_reader yaml;
+    struct scenario *scenario;
+    scenario_load *load; /* may be NULL: no files */
+    void *context;
+};
+
+/* Fills `out` from the section `key` of `top`; leaves it as it is where the section is absent. */
+err scenario_section(struct scenario_reader *p, const yaml_node_t *top, const char *key, const struct yaml_field *fields, size_t count,
+                     void *out) MUST_USE;
+
+err scenario_read_constellation(struct scenario_reader *p, const yaml_node_t *top) MUST_USE;
+err scenario_read_gateways(struct scenario_reader *p, const yaml_node_t *top) MUST_USE; /* after the constellation */
+err scenario_read_links(struct scenario_reader *p, const yaml_node_t *top) MUST_USE;
+err scenario_read_craft(struct scenario_reader *p, const yaml_node_t *top) MUST_USE; /* craft, compute, storage, memory */
+err scenario_read_sensor(struct scenario_reader *p, const yaml_node_t *top) MUST_USE; /* sensor, events */
+err scenario_read_work(struct scenario_reader *p, const yaml_node_t *top) MUST_USE; /* buckets, workload */
+err scenario_read_faults(struct scenario_reader *p, const yaml_node_t *top) MUST_USE;
+
+/* The next site, with its node id set; NULL: there are too many. */
+struct site *scenario_site_add(struct scenario_reader *p);
+
+#endif
