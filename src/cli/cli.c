@@ -81,6 +81,15 @@ bool cli_parse(int argc, char **argv, const char *help, const struct cli_option 
     return true;
 }
 
+const char *cli_commit(void)
+{
+#ifdef NOCT_COMMIT
+    return NOCT_COMMIT;
+#else
+    return "unknown";
+#endif
+}
+
 bool cli_parse_number(const char *text, uint64_t least, uint64_t most, uint64_t *out)
 {
     return parse_u64(span_text(text), most, out) == ERR_OK && *out >= least;

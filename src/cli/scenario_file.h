@@ -1,0 +1,12 @@
+/*
+ * cli/scenario_file.h - reads a scenario file and the files it names, relative to it.
+ */
+#ifndef NOCT_CLI_SCENARIO_FILE_H
+#define NOCT_CLI_SCENARIO_FILE_H
+
+#include "node/scenario.h"
+
+/* NULL: what is wrong has been said, with file, line and column. Free with scenario_free. */
+struct scenario *cli_scenario_read(const char *path);
+
+#endif

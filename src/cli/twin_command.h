@@ -1,0 +1,9 @@
+/*
+ * cli/twin_command.h - the subcommands of noct twin, a file each: twin_NAME.c; twin.c holds their table.
+ */
+#ifndef NOCT_CLI_TWIN_COMMAND_H
+#define NOCT_CLI_TWIN_COMMAND_H
+
+int twin_command_run(int argc, char **argv); /* argv[0] is the subcommand's name */
+
+#endif
