@@ -13,6 +13,7 @@ static const struct {
     const char *what;
 } commands[] = {
     {"run", twin_command_run, "one seed of a scenario: checks, figures, files"},
+    {"campaign", twin_command_campaign, "many seeds, some at a time, in parts over machines: promises, figures, failures"},
 };
 
 static void print_help(FILE *to)

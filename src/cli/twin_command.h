@@ -5,5 +5,6 @@
 #define NOCT_CLI_TWIN_COMMAND_H
 
 int twin_command_run(int argc, char **argv); /* argv[0] is the subcommand's name */
+int twin_command_campaign(int argc, char **argv);
 
 #endif

@@ -7,6 +7,7 @@
 #include "cli/cli.h"
 #include "cli/scenario_file.h"
 #include "cli/twin_command.h"
+#include "node/scenario.h"
 #include "twin/twin.h"
 
 static const char help[] =

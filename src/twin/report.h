@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 
+#include "node/scenario.h"
 #include "twin/twin.h"
 #include "twin/world.h"
 

@@ -8,7 +8,10 @@
 #ifndef NOCT_TWIN_TWIN_H
 #define NOCT_TWIN_TWIN_H
 
-#include "node/scenario.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+struct scenario;
 
 struct twin_options {
     double days;
