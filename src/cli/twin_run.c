@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/mutation.h"
 #include "cli/cli.h"
 #include "cli/scenario_file.h"
 #include "cli/twin_command.h"
@@ -29,10 +30,16 @@ static const char help[] =
 int twin_command_run(int argc, char **argv)
 {
     const char *days = "1", *seed = NULL, *out = NULL;
+#ifdef NOCT_MUTATIONS
+    const char *mutation = "NONE";
+#endif
     struct twin_options o = {.commit = cli_commit()};
     const struct cli_option options[] = {
         {"days", &days, NULL},         {"seed", &seed, NULL},    {"out", &out, NULL},
         {"json", NULL, &o.json},       {"no-faults", NULL, &o.no_faults}, {"quiet", NULL, &o.quiet},
+#ifdef NOCT_MUTATIONS
+        {"mutation", &mutation, NULL}, /* seeded bugs: src/base/mutation.def */
+#endif
     };
     struct cli_arguments arguments;
     int code;
@@ -40,6 +47,10 @@ int twin_command_run(int argc, char **argv)
         return code;
     if (arguments.count != 1)
         return cli_usage(help, "say: noct twin run SCENARIO");
+#ifdef NOCT_MUTATIONS
+    if (!mutation_choose(mutation))
+        return cli_usage(help, "--mutation must be a name of src/base/mutation.def");
+#endif
     if (parse_double(span_text(days), &o.days) != ERR_OK || o.days <= 0 || o.days > 3660)
         return cli_usage(help, "--days must be a number above 0 and at most 3660");
     struct scenario *s = cli_scenario_read(arguments.items[0]);

@@ -1,6 +1,7 @@
 /*
  * compute/auction.c - the manager's side of the contract net: look where the inputs are, announce, collect bids, award.
  */
+#include "base/mutation.h"
 #include "compute/internal.h"
 
 #include <string.h>
@@ -36,6 +37,8 @@ static void wait_and_retry(struct compute *c, struct auction *a)
 {
     duration_ns most = MIN(MAX(time_wall_to_mono(&c->port->now, BACKOFF_MAX_WALL), BACKOFF_FIRST), BACKOFF_MAX);
     a->backoff = a->backoff ? MIN(a->backoff * 2, most) : BACKOFF_FIRST;
+    if (MUTATION(AUCTION_SLEEPS))
+        a->backoff = NS_PER_DAY;
     phase_set(c, a, AUCTION_WAIT, a->backoff);
 }
 
@@ -251,7 +254,8 @@ static void conclude(struct compute *c, struct auction *a)
     const struct offer *best[3] = {NULL};
     for (size_t i = 0; i < COUNT_OF(best); i++)
         best[i] = take_best(a, t->deadline);
-    if (!best[0] || t->lease.epoch >= COMPUTE_EPOCH_MAX) {
+    if (!best[0] || t->lease.epoch >= COMPUTE_EPOCH_MAX || (MUTATION(AUCTION_SLEEPS) && a->backoff == 0)) {
+        port_probe(c->port, PROBE_AUCTION_NO_BIDDER);
         wait_and_retry(c, a);
         return;
     }
@@ -328,6 +332,7 @@ void compute_auction_alarm(struct compute *c, struct auction *a)
         announce(c, a, t);
         break;
     case AUCTION_COLLECT:
+        port_probe(c->port, PROBE_AUCTION_WINDOW_ENDED);
         conclude(c, a);
         break;
     case AUCTION_WAIT:

@@ -4,6 +4,7 @@
  */
 #include "compute/internal.h"
 
+#include "base/mutation.h"
 #include "base/text.h"
 
 /* A lease that nobody reports on is given up after four times what was promised and six hours more. */
@@ -31,6 +32,8 @@ static mono_ns patience_until(const struct task *t)
 bool compute_lease_dead(const struct compute *c, const struct task *t)
 {
     const struct attempt *a = compute_attempt_current(t);
+    if (MUTATION(SUCCESSOR_IMPATIENT) && t->lease.epoch < 3 && t->lease.successors[0] == c->port->config->self)
+        return true;
     if (a && a->ended)
         return a->state == TASK_SYSTEM_ERROR || a->state == TASK_PREEMPTED;
     const struct now *now = &c->port->now;
@@ -58,6 +61,7 @@ static node_id manager_of(const struct compute *c, const struct task *t)
     node_id sink = compute_task_sink(t);
     if (compute_alive(c, sink))
         return sink;
+    port_probe(c->port, PROBE_MANAGER_STANDS_IN);
     const struct view *v = c->port->view;
     for (size_t i = 0; i < v->count; i++)
         if (compute_alive(c, v->members[i].id))
@@ -96,7 +100,7 @@ static void take_over(struct compute *c, const struct task *t)
                          .deadline = t->deadline, .expected = t->expected_ns};
     tai_ns promised = compute_forecast(c, &a).finish;
     struct award award = {.id = t->id,
-                          .epoch = t->lease.epoch + 1,
+                          .epoch = t->lease.epoch + (MUTATION(EPOCH_STANDS) ? 0 : 1),
                           .owner = c->port->config->self,
                           .promised = promised,
                           .lease = compute_lease_duration(t->expected_ns, now, promised)};
@@ -110,6 +114,9 @@ static void take_over(struct compute *c, const struct task *t)
     uint8_t memory[COMPUTE_SMALL_MAX];
     struct writer w = writer_of(memory, sizeof memory);
     compute_award_write(&w, &award);
+    const struct attempt *failed = compute_attempt_current(t);
+    port_probe(c->port, PROBE_TAKEOVER);
+    port_probe(c->port, failed && failed->ended ? PROBE_TAKEOVER_BY_FAILURE : compute_alive(c, before) ? PROBE_LEASE_EXPIRED : PROBE_TAKEOVER_AFTER_CONVICTION);
     if (compute_publish(c, award.id, FACT_AWARD, &w, nodes, COUNT_OF(nodes)) == ERR_OK)
         port_trace(c->port, TRACE_TASK_TAKEOVER, before, "task %s taken over from %s, epoch %u", text,
                    view_name(c->port->view, before), award.epoch);
@@ -154,6 +161,7 @@ static bool settle(struct compute *c, const struct task *t)
     if (t->cancelled) {
         if (now && !now->ended && now->state != TASK_CANCELED && compute_alive(c, now->node))
             return false; /* the owner stops it first */
+        port_probe(c->port, PROBE_TASK_CANCELLED);
         give_receipt(c, t, now ? now->epoch : 0, now ? now->node : NODE_NONE, TASK_CANCELED, "cancelled");
         return true;
     }
@@ -167,6 +175,7 @@ static bool settle(struct compute *c, const struct task *t)
     }
     bool waits = !now || compute_lease_dead(c, t);
     if (waits && t->deadline != 0 && c->port->now.wall > t->deadline) {
+        port_probe(c->port, PROBE_TASK_DEADLINE);
         give_receipt(c, t, now ? now->epoch : 0, now ? now->node : NODE_NONE, TASK_SYSTEM_ERROR,
                "the deadline passed before a node could take the task");
         return true;
@@ -191,6 +200,7 @@ static void reconcile_run(struct compute *c, const struct task *t)
     struct run *r = compute_run_find(c, t->id);
     bool lease_mine = t->lease.epoch != 0 && t->lease.owner == c->port->config->self;
     if (r && (!lease_mine || r->epoch != t->lease.epoch || t->receipts > 0)) {
+        port_probe(c->port, PROBE_RUN_SUPERSEDED);
         compute_run_discard(c, r);
         return; /* decided again when it is gone */
     }
@@ -224,11 +234,13 @@ void compute_decide(struct compute *c, struct uid id)
     if (t->lease.epoch != 0)
         compute_hold_drop(c, id); /* awarded, to us or to another: the promise of our bid ends */
     reconcile_run(c, t);
+    if (MUTATION(RECEIPT_TWICE) && t->receipts == 1 && t->body.size != 0 && compute_task_sink(t) == c->port->config->self)
+        (void)settle(c, t);
     if (t->receipts > 0 || t->body.size == 0)
         return;
     port_alarm(c->port, c->sweep_at);
     node_id self = c->port->config->self;
-    if (compute_task_sink(t) == self && settle(c, t))
+    if ((compute_task_sink(t) == self || MUTATION(RECEIPT_BY_ANYBODY)) && settle(c, t))
         return;
     if (t->cancelled)
         return;
@@ -237,6 +249,7 @@ void compute_decide(struct compute *c, struct uid id)
         if (patience_until(t) > c->port->now.mono && !compute_alive(c, t->lease.owner)) {
             c->sweep_at = MIN(c->sweep_at, patience_until(t)); /* look again then */
             port_alarm(c->port, c->sweep_at);
+            port_probe(c->port, PROBE_TAKEOVER_PATIENT);
         }
         return;
     }

@@ -33,6 +33,23 @@ void compute_lane_effect(struct compute *c, const struct effect_lane *e)
     port_effect(c->port, &(struct effect){.kind = EFFECT_LANE, .lane = *e});
 }
 
+static void phase_set(struct compute *c, struct run *r, enum run_phase next)
+{
+    enum { PHASES = RUN_STOPPING + 1 };
+    static const uint8_t edges[PHASES][PHASES] = {
+#define EDGE(machine, from, to) EDGE_##machine(from, to)
+#define EDGE_MEMBER(from, to)
+#define EDGE_HEALTH(from, to)
+#define EDGE_LINK(from, to)
+#define EDGE_RUN(from, to) [RUN_##from][RUN_##to] = PROBE_RUN_##from##_##to,
+#define EDGE_PUT(from, to)
+#define EDGE_GET(from, to)
+#include "core/probe.def"
+    };
+    port_probe(c->port, (enum probe_id)edges[r->phase][next]); /* EDGE_UNKNOWN is zero */
+    r->phase = next;
+}
+
 static void lane_simple(struct compute *c, const struct run *r, enum lane_kind kind)
 {
     compute_lane_effect(c, &(struct effect_lane){.lane = r->lane, .kind = kind});
@@ -113,6 +130,7 @@ static void defer(struct compute *c, struct run *r, enum compute_verdict why)
         uid_text(r->id, text);
         port_trace(c->port, TRACE_TASK_DEFERRED, c->port->config->self, "task %s waits: %s", text, compute_verdict_text(why));
     }
+    port_probe(c->port, PROBE_RUN_DEFERRED);
     r->deferred = true;
     r->wake_at = c->port->now.mono + DEFER_RETRY;
     port_alarm(c->port, r->wake_at);
@@ -140,7 +158,7 @@ void compute_run_pump(struct compute *c)
             defer(c, r, v);
             continue;
         }
-        r->phase = RUN_STAGING;
+        phase_set(c, r, RUN_STAGING);
         r->wake_at = TIME_NEVER;
         r->lane = ++c->lane_last;
         report_state(c, r, TASK_INITIALIZING);
@@ -186,7 +204,7 @@ void compute_run_execute(struct compute *c, struct run *r)
                    .wall_max_ns = MAX(time_wall_to_mono(&c->port->now, 10 * r->expected_ns), LANE_WALL_MIN)},
         .modelled_ns = MAX(modelled, 1),
     };
-    r->phase = RUN_STARTING;
+    phase_set(c, r, RUN_STARTING);
     compute_lane_effect(c, &effect);
 }
 
@@ -249,7 +267,7 @@ void compute_run_end(struct compute *c, struct run *r, enum task_state outcome, 
     r->outcome = outcome;
     if (r->lane == 0)
         r->lane = ++c->lane_last; /* a run that never had a lane: LANE_REMOVE of an unknown lane does nothing */
-    r->phase = RUN_REPORTING;
+    phase_set(c, r, RUN_REPORTING);
     publish_outcome(c, r);
 }
 
@@ -262,7 +280,7 @@ static bool executes(const struct run *r)
 static void stop(struct compute *c, struct run *r)
 {
     lane_simple(c, r, LANE_STOP);
-    r->phase = RUN_STOPPING;
+    phase_set(c, r, RUN_STOPPING);
     r->wake_at = c->port->now.mono + STOP_PATIENCE;
     port_alarm(c->port, r->wake_at);
 }
@@ -367,7 +385,7 @@ static void executor_done(struct compute *c, struct run *r, const struct lane_us
         compute_run_execute(c, r);
         return;
     }
-    r->phase = RUN_SAVING;
+    phase_set(c, r, RUN_SAVING);
     r->item = 0;
     compute_save_next(c, r);
 }
@@ -412,7 +430,7 @@ static void lane_started(struct compute *c, struct run *r)
 {
     if (r->phase != RUN_STARTING)
         return;
-    r->phase = RUN_RUNNING;
+    phase_set(c, r, RUN_RUNNING);
     if (r->started)
         return;
     r->started = c->port->now.wall;

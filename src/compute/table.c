@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/mutation.h"
 #include "base/rng.h"
 
 struct task_key compute_task_key(struct uid id)
@@ -139,7 +140,7 @@ static err fold_award(struct task_table *t, const struct fact *f, mono_ns now, s
                                      .successors = {a.successors[0], a.successors[1]},
                                      .promised = a.promised,
                                      .duration = a.lease,
-                                     .time = f->time};
+                                     .time = MUTATION(FOLD_LOCAL_TIME) ? (hlc)now : f->time};
         task->lease_seen = now;
     }
     return ERR_OK;

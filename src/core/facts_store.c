@@ -93,6 +93,7 @@ void chain_stop(struct facts *s, struct chain *c, uint64_t limit)
 {
     if (limit >= c->limit)
         return;
+    port_probe(s->port, PROBE_FACT_CHAIN_STOPPED);
     c->limit = limit;
     contribution_update(s, c);
 }
@@ -225,6 +226,7 @@ static enum take take_old(struct facts *s, struct chain *c, struct span encoded,
         return TAKE_KNOWN; /* the same fact; who re-signs it differently gains nothing */
     if (!signature_good(s, c, parts))
         return refuse(s, f, "bad signature");
+    port_probe(s->port, PROBE_FACT_EQUIVOCATION);
     chain_stop(s, c, f->seq - 1);
     s->handlers.equivocation(s->handlers.context, f->author, have, encoded);
     return TAKE_KNOWN;

@@ -245,8 +245,10 @@ static void take_vector(struct facts *s, const struct message *m)
         malformed(s, m->from, "VECTOR");
     else if (v.lacking && (flags & VECTOR_ANSWER))
         vector_send(s, m->from, 0, mask);
-    if (v.cut)
+    if (v.cut) {
+        port_probe(s->port, PROBE_FACT_SERVED_CUT);
         digest_send(s, m->from);
+    }
 }
 
 static void take_digest(struct facts *s, const struct message *m)
@@ -257,8 +259,10 @@ static void take_digest(struct facts *s, const struct message *m)
         mask = (uint16_t)(mask | (read_u64(&r) != bucket_tellable(s, i)) << i);
     if (!reader_at_end(&r))
         malformed(s, m->from, "DIGEST");
-    else if (mask != 0)
+    else if (mask != 0) {
+        port_probe(s->port, PROBE_FACT_RESYNC);
         vector_send(s, m->from, VECTOR_ANSWER, mask);
+    }
 }
 
 /* ---- facts that come early ----------------------------------------------------------------------------------------- */
@@ -291,6 +295,7 @@ static void early_add(struct facts *s, const struct fact *f, struct span encoded
         heap_free(s->port->heap, copy);
         return;
     }
+    port_probe(s->port, PROBE_FACT_EARLY);
     memcpy(copy, encoded.data, encoded.size);
     *e = (struct early){copy, encoded.size, from, s->port->now.mono + EARLY_LIFETIME};
     s->early_bytes += encoded.size;
@@ -334,10 +339,12 @@ static void gaps_check(struct facts *s)
         if (c->gap_from == NODE_NONE)
             continue;
         if (c->gap_at <= s->port->now.mono) {
-            if (early_waits(s, c))
+            if (early_waits(s, c)) {
+                port_probe(s->port, PROBE_FACT_GAP_ASKED);
                 ask(s, c->gap_from, c, c->seq);
-            else
+            } else {
                 c->gap_from = NODE_NONE;
+            }
         }
         if (c->gap_from != NODE_NONE)
             s->gaps_at = MIN(s->gaps_at, c->gap_at);
@@ -361,8 +368,10 @@ void sync_drain(struct facts *s, struct chain *c)
         struct chain *taken;
         map_remove(&s->early, k);
         enum take result = facts_take(s, span_of(now.encoded, now.size), &f, &taken);
-        if (result == TAKE_ACCEPTED)
+        if (result == TAKE_ACCEPTED) {
+            port_probe(s->port, PROBE_FACT_EARLY_USED);
             batch_add(&s->fresh, span_of(now.encoded, now.size));
+        }
         heap_free(s->port->heap, now.encoded);
         s->early_bytes -= now.size;
         if (result != TAKE_ACCEPTED)
@@ -468,6 +477,8 @@ static bool take_one(struct facts *s, const struct message *m, struct span encod
         early_add(s, &f, encoded, m->from);
         gap_note(s, c, m->from);
     }
+    if (result == TAKE_FORKED)
+        port_probe(s->port, PROBE_FACT_FORK);
     if (result == TAKE_FORKED && c->gap_at <= s->port->now.mono)
         ask(s, m->from, c, c->seq - 1); /* their fact of our last sequence will be the proof */
     if (m->type == FACTS_WATCHED && (result == TAKE_ACCEPTED || result == TAKE_KNOWN || result == TAKE_EARLY))

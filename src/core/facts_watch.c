@@ -155,6 +155,8 @@ static void push_due(struct facts *s, node_id node)
     for (struct watch *w = watch_at_or_after(s, 0, &seq); w && seq <= s->own->durable; w = watch_at_or_after(s, seq + 1, &seq)) {
         if (w->due > s->port->now.mono || !waits_for(w, node))
             continue;
+        if (w->backoff > BACKOFF_FIRST)
+            port_probe(s->port, PROBE_WATCH_REPEATED);
         struct span encoded = chain_encoded(s->own, seq);
         if (!batch_fits(&b, encoded)) {
             batch_send(s, &b, FACTS_WATCHED, node);

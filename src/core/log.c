@@ -84,10 +84,14 @@ static void scan(struct log *l, struct span bytes)
     }
     l->read_size = LOG_READ_SIZE;
     /* A record that the read began with but did not hold whole: it ends behind the area's end, or in a bad sector. */
-    if (found == SCAN_INVALID || (found == SCAN_SHORT && at == 0))
+    if (found == SCAN_INVALID || (found == SCAN_SHORT && at == 0)) {
+        if (at < bytes.size && bytes.data[at] != 0) /* not merely the end of what was written */
+            port_probe(l->port, PROBE_LOG_TORN_TAIL);
         settle(l);
-    else
+    }
+    else {
         read_more(l);
+    }
 }
 
 static void read_done(struct log *l, const struct event_done *done)
@@ -170,7 +174,11 @@ err log_room(const struct log *l, size_t payload_size)
 
 err log_append(struct log *l, uint16_t type, struct span payload, uint64_t *index)
 {
-    TRY(log_room(l, payload.size));
+    err room = log_room(l, payload.size);
+    if (room != ERR_OK) {
+        port_probe(l->port, PROBE_LOG_REFUSED);
+        return room;
+    }
     size_t size = record_size(payload.size);
     size_t have = l->pending ? heap_block_size(l->pending) : 0;
     if (have < l->pending_size + size) {

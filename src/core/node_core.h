@@ -29,6 +29,7 @@ struct node_core {
     struct heap *heap;
     struct now now;
     uint64_t metrics[METRIC_COUNT];
+    uint32_t probes[PROBE_COUNT]; /* saturating */
     struct effect *effects;
     size_t effect_count, effect_capacity;
     struct delivery *queue; /* a ring */

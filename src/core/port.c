@@ -232,6 +232,12 @@ void port_gauge(struct port *p, enum metric_id id, uint64_t value)
     p->core->metrics[id] = value;
 }
 
+void port_probe(struct port *p, enum probe_id id)
+{
+    uint32_t *count = &p->core->probes[id];
+    *count += *count < UINT32_MAX;
+}
+
 uint64_t port_metric(const struct port *p, enum metric_id id)
 {
     return p->core->metrics[id];

@@ -42,6 +42,15 @@ enum metric_id {
     METRIC_COUNT
 };
 
+enum probe_id {
+#define PROBE(name, text) PROBE_##name,
+#define EDGE(machine, from, to) PROBE_##machine##_##from##_##to,
+#include "core/probe.def"
+    PROBE_COUNT
+};
+const char *probe_name(enum probe_id id); /* "PUT_HOLDER_REPLACED", "MEMBER ALIVE -> SUSPECT" */
+bool probe_is_edge(enum probe_id id);     /* a step of a state machine, not a branch */
+
 /* A message between planes; travels as a bundle when `to` is another node. */
 struct message {
     node_id from, to;
@@ -139,6 +148,7 @@ void port_alarm(struct port *p, mono_ns at);      /* X_alarm at the earliest tim
 void port_trace(struct port *p, enum trace_id id, node_id about, const char *format, ...) PRINTF_LIKE(4, 5);
 void port_count(struct port *p, enum metric_id id, uint64_t more);
 void port_gauge(struct port *p, enum metric_id id, uint64_t value);
+void port_probe(struct port *p, enum probe_id id);  /* counts a rare branch: core/probe.def */
 uint64_t port_metric(const struct port *p, enum metric_id id);
 /* Asks the storage plane of this node; the reply comes to X_object. Delivered within this step, after the current call. */
 void port_object(struct port *p, const struct object_request *r);

@@ -19,3 +19,22 @@ char trace_level(enum trace_id id)
     };
     return (unsigned)id < TRACE_COUNT ? levels[id] : 'E';
 }
+
+static const struct {
+    const char *name;
+    bool edge;
+} probes[PROBE_COUNT] = {
+#define PROBE(name, text) [PROBE_##name] = {#name, false},
+#define EDGE(machine, from, to) [PROBE_##machine##_##from##_##to] = {#machine " " #from " -> " #to, true},
+#include "core/probe.def"
+};
+
+const char *probe_name(enum probe_id id)
+{
+    return (unsigned)id < PROBE_COUNT ? probes[id].name : "?";
+}
+
+bool probe_is_edge(enum probe_id id)
+{
+    return (unsigned)id < PROBE_COUNT && probes[id].edge;
+}

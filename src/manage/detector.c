@@ -1,3 +1,4 @@
+#include "base/mutation.h"
 #include "manage/manage_private.h"
 #include "orbit/sky.h"
 
@@ -21,7 +22,7 @@ static duration_ns beats(const struct manage *m, int64_t hundredths)
 static duration_ns patience(const struct manage *m, bool twice)
 {
     int64_t missed = m->port->config->heartbeats_missed > 0 ? m->port->config->heartbeats_missed : 3;
-    return beats(m, missed * (twice ? 200 : 100) + SLACK);
+    return beats(m, missed * (twice ? 200 : 100) + SLACK) * (MUTATION(DETECTOR_DEAF) ? 10 : 1);
 }
 
 struct neighbour *neighbour_get(struct manage *m, node_id id)
@@ -101,6 +102,7 @@ static mono_ns silent_since(const struct manage *m, const struct neighbour *n)
 
 void detector_overslept(struct manage *m)
 {
+    port_probe(m->port, PROBE_OVERSLEPT);
     for (struct map_node *i = map_first(&m->neighbours); i; i = map_next(&m->neighbours, i)) {
         struct neighbour *n = map_value(i);
         n->scheduled_at = TIME_NEVER;
@@ -141,8 +143,10 @@ static void suspect_publish(struct manage *m, node_id id, const struct member *m
 static void withdraw(struct manage *m, node_id id)
 {
     const struct member *member = member_find(m, id);
-    if (m->ready && member && we_suspect(m, id, member) && member->convicted_lives <= member->life)
+    if (m->ready && member && we_suspect(m, id, member) && member->convicted_lives <= member->life) {
+        port_probe(m->port, PROBE_SUSPICION_WITHDRAWN);
         suspect_publish(m, id, member, true);
+    }
 }
 
 void detector_heard(struct manage *m, node_id peer, const struct status *s)
@@ -167,6 +171,7 @@ void detector_elsewhere(struct manage *m, node_id node, const struct status *s)
     bool lives_on = s->boot > n->heard_boot || (s->boot == n->heard_boot && s->seq >= n->heard_seq + LIVES_ON_BEATS);
     if (!lives_on)
         return;
+    port_probe(m->port, PROBE_LIFE_SHOWN_ELSEWHERE);
     n->link_fault = true;
     n->alive_at = m->port->now.mono;
     withdraw(m, node);
@@ -209,6 +214,8 @@ static void convict(struct manage *m, node_id id, const struct member *member, c
     struct convict v = {.node = id, .life = member->life, .count = count};
     for (size_t i = 0; i < count; i++)
         v.cited[i] = cited[i];
+    if (MUTATION(CONVICT_UNFOUNDED))
+        v.cited[0].seq = v.cited[0].seq > 1 ? v.cited[0].seq - 1 : 2;
     convict_write(&w, &v);
     err e = facts_publish(m->port->facts, FACT_CONVICT, writer_span(&w), NULL);
     (void)e; /* refused (disk full): the next beat tries again, or the other observer has the room */
@@ -225,6 +232,8 @@ static void convict_when_due(struct manage *m, node_id id, struct neighbour *n)
     if (count >= 2) {
         n->evidence_at = MIN(n->evidence_at, now);
         mono_ns due = cited[0].observer == m->port->config->self ? now : n->evidence_at + beats(m, SECOND_PUBLISHER);
+        if (now >= due && cited[0].observer != m->port->config->self)
+            port_probe(m->port, PROBE_CONVICTED_BY_SECOND);
         if (now >= due)
             convict(m, id, member, cited, count);
         else
@@ -232,6 +241,8 @@ static void convict_when_due(struct manage *m, node_id id, struct neighbour *n)
     } else if (count == 1 && n->scheduled_at != TIME_NEVER && we_are_alone(m, id)) {
         /* A link that broke is a second sign; on one that stands, heartbeats alone may have been lost. */
         mono_ns due = silent_since(m, n) + patience(m, n->link_up);
+        if (now >= due)
+            port_probe(m->port, PROBE_CONVICTED_ALONE);
         if (now >= due)
             convict(m, id, member, cited, count);
         else
@@ -259,6 +270,8 @@ static void watch(struct manage *m, node_id id, struct neighbour *n)
             port_alarm(m->port, due);
         else if (!own_fault(m) || now - since >= beats(m, OWN_FAULT_MOST))
             suspect_publish(m, id, member, false);
+        else
+            port_probe(m->port, PROBE_OWN_FAULT_DOUBTED);
     }
     convict_when_due(m, id, n);
 }

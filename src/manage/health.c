@@ -1,3 +1,4 @@
+#include "base/mutation.h"
 #include "manage/manage_private.h"
 
 enum { NEAR_LIMIT_MK = 5000, AT_LIMIT_MK = 2000, MARGIN_MK = 3000 };
@@ -29,13 +30,31 @@ enum health health_next(enum health now, const struct event_craft *craft, const 
     return best < now ? now - 1 : now; /* one step up, with margin */
 }
 
+static enum probe_id edge_of(enum health before, enum health now)
+{
+    enum { LEVELS = HEALTH_SURVIVAL + 1 };
+    static const uint8_t edges[LEVELS][LEVELS] = {
+#define EDGE(machine, from, to) EDGE_##machine(from, to)
+#define EDGE_MEMBER(from, to)
+#define EDGE_HEALTH(from, to) [HEALTH_##from][HEALTH_##to] = PROBE_HEALTH_##from##_##to,
+#define EDGE_LINK(from, to)
+#define EDGE_RUN(from, to)
+#define EDGE_PUT(from, to)
+#define EDGE_GET(from, to)
+#include "core/probe.def"
+    };
+    return (enum probe_id)edges[before][now]; /* EDGE_UNKNOWN is zero */
+}
+
 void manage_craft(struct manage *m, const struct event_craft *craft)
 {
     enum health before = m->health;
     m->craft = *craft;
-    m->health = health_next(before, craft, m->port->config);
+    m->health = MUTATION(POWER_UNMINDED) ? HEALTH_NOMINAL : health_next(before, craft, m->port->config);
     port_gauge(m->port, METRIC_BATTERY, craft->battery_mwh);
     port_gauge(m->port, METRIC_CORE_TEMPERATURE, craft->core_mk);
+    if (before != m->health)
+        port_probe(m->port, edge_of(before, m->health));
     if (before != m->health)
         port_trace(m->port, TRACE_HEALTH, m->port->config->self, "%s -> %s: battery %llu of %llu mWh, core %u.%u K",
                    health_name(before), health_name(m->health), (unsigned long long)craft->battery_mwh,

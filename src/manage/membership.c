@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/mutation.h"
 #include "manage/manage_private.h"
 #include "orbit/sky.h"
 
@@ -60,6 +61,22 @@ enum member_state member_state_of(const struct manage *m, node_id id, const stru
     return suspicion_count(m, id, cited, 1) > 0 ? MEMBER_SUSPECT : MEMBER_ALIVE;
 }
 
+static enum probe_id edge_of(enum member_state before, enum member_state now)
+{
+    enum { STATES = MEMBER_LEFT + 1 };
+    static const uint8_t edges[STATES][STATES] = {
+#define EDGE(machine, from, to) EDGE_##machine(from, to)
+#define EDGE_MEMBER(from, to) [MEMBER_##from][MEMBER_##to] = PROBE_MEMBER_##from##_##to,
+#define EDGE_HEALTH(from, to)
+#define EDGE_LINK(from, to)
+#define EDGE_RUN(from, to)
+#define EDGE_PUT(from, to)
+#define EDGE_GET(from, to)
+#include "core/probe.def"
+    };
+    return (enum probe_id)edges[before][now]; /* EDGE_UNKNOWN is zero */
+}
+
 static void state_trace(struct manage *m, node_id id, enum member_state before, enum member_state now)
 {
     struct port *p = m->port;
@@ -84,8 +101,10 @@ void member_refresh(struct manage *m, node_id id)
     if (before == now)
         return;
     row->state = now;
-    if (m->ready)
+    if (m->ready) {
+        port_probe(m->port, edge_of(before, now));
         state_trace(m, id, before, now);
+    }
     port_member_changed(m->port, id);
 }
 
@@ -192,8 +211,11 @@ static void fold_convict(struct manage *m, const struct fact *f)
     }
     member->convicted_lives = MAX(member->convicted_lives, v.life + 1);
     refresh_both(m, v.node);
-    if (v.node == m->port->config->self && member->convicted_lives > member->life)
+    if (v.node == m->port->config->self && member->convicted_lives > member->life) {
+        if (m->ready)
+            port_probe(m->port, PROBE_WRONGLY_CONVICTED);
         return_want(m);
+    }
 }
 
 static void fold_return(struct manage *m, const struct fact *f)
@@ -220,6 +242,8 @@ static err proof_apply(struct manage *m, struct span a, struct span b)
     read_span(&r, 8);
     uint32_t incarnation = read_u32(&r);
     struct member *member = reader_ok(&r) ? member_get(m, author) : NULL;
+    if (MUTATION(LIAR_BELIEVED))
+        return ERR_OK;
     if (!member)
         return ERR_FULL;
     member->proof_incarnation = MAX(member->proof_incarnation, incarnation);

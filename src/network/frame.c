@@ -75,6 +75,7 @@ static void deliver(struct network *n, const struct event_frame *e, const struct
                     uint64_t key)
 {
     if (was_seen(n, key)) {
+        port_probe(n->port, PROBE_BUNDLE_COPY_SEEN);
         network_accept(n, e->peer, e->receipt, ERR_OK);
         return;
     }
@@ -146,6 +147,7 @@ void frame_take(struct network *n, const struct event_frame *e)
         return;
     }
     if (n->port->now.wall >= bundle_expiry(&b, n->port->now.wall)) {
+        port_probe(n->port, PROBE_BUNDLE_EXPIRED);
         drop_and_accept(n, e, TRACE_BUNDLE_EXPIRED, "it outlived its time");
         return;
     }
@@ -157,6 +159,7 @@ void frame_take(struct network *n, const struct event_frame *e)
     } else if (e->data.size - b.blocks[b.block_count - 1].whole.size > BUNDLE_HEAD_MAX - 64) {
         refuse(n, e, ERR_TOO_LARGE, "too much besides the payload");
     } else if (queue_relay(n, e, &b, key) != ERR_OK) {
+        port_probe(n->port, PROBE_BUNDLE_REFUSED_FULL);
         refuse(n, e, ERR_FULL, "no room");
     }
 }

@@ -118,7 +118,8 @@ static void publish(struct network *n, struct link *l, enum fact_type type, tai_
     struct fact fact;
     err e = n->port->facts ? facts_publish(n->port->facts, type, writer_span(&w), &fact)
                            : ERR_UNREACHABLE;
-    (void)e; /* what could not be said now is said by a later tick */
+    if (e == ERR_OK)
+        port_probe(n->port, type == FACT_LINK_LOST ? PROBE_LINK_LOST_TOLD : PROBE_LINK_FOUND_TOLD);
 }
 
 static tai_ns said(const struct network *n, node_id author, node_id peer)
@@ -146,7 +147,9 @@ void network_links_event(struct network *n, const struct event_link *e)
         m->link_up = e->up;
     route_set_linked(&n->route, e->peer, e->up);
     if (e->up) {
+        port_probe(n->port, l->lost ? PROBE_LINK_LOST_UP : PROBE_LINK_DOWN_UP);
         l->was_up = true;
+        l->lost = false;
         port_trace(n->port, TRACE_LINK_UP, e->peer, "link to %s stands",
                    view_name(n->port->view, e->peer));
         if (n->ready && called_lost(n, l))
@@ -154,6 +157,8 @@ void network_links_event(struct network *n, const struct event_link *e)
     } else {
         l->down_since = n->port->now.mono;
         bool lost = l->open && l->pointed && n->port->now.wall < l->contact_end;
+        port_probe(n->port, lost ? PROBE_LINK_UP_LOST : PROBE_LINK_UP_DOWN);
+        l->lost = lost;
         port_trace(n->port, lost ? TRACE_LINK_LOST : TRACE_LINK_DOWN, e->peer, "link to %s ended%s",
                    view_name(n->port->view, e->peer), lost ? ", not as planned" : "");
     }

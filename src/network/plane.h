@@ -60,6 +60,7 @@ struct queue {
 struct link {
     node_id peer;
     bool up, pointed, open, was_up;
+    bool lost; /* ended, not as planned, and not up again since */
     uint64_t rate_bps, flying_bytes;
     uint32_t flying_count;
     tai_ns edge; /* when the plan is to be looked at again */

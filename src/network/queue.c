@@ -395,6 +395,7 @@ err queue_relay(struct network *n, const struct event_frame *e, const struct bun
     if (!held)
         return take_relay(n, e, b, key);
     struct item *item = *held; /* a copy of one that is here: the same answer serves both */
+    port_probe(n->port, PROBE_BUNDLE_COPY_HELD);
     if (item->spool == SPOOL_DURABLE || item->no_custody || item->own) {
         network_accept(n, e->peer, e->receipt, ERR_OK);
         return ERR_OK;
@@ -438,11 +439,14 @@ void queue_loaded(struct network *n, struct item *item, err status, struct slice
     ASSERT(item->state == ITEM_LOADING);
     struct link *l = item->link;
     land(n, item);
+    if (status == ERR_CORRUPT)
+        port_probe(n->port, PROBE_SPOOL_DAMAGED);
     if (status == ERR_CORRUPT || (status != ERR_OK && item->tries > 5)) {
         give_up(n, item, status);
     } else if (status != ERR_OK || slice_keep(&data, n->heap) != ERR_OK) {
         put_off(n, item);
     } else {
+        port_probe(n->port, PROBE_SPOOL_LOADED);
         item->parts[0] = data;
         item->resident = data.size;
         n->memory_bytes += data.size;
@@ -453,6 +457,7 @@ void queue_loaded(struct network *n, struct item *item, err status, struct slice
 
 void queue_durable(struct network *n, struct item *item)
 {
+    port_probe(n->port, PROBE_SPOOL_WRITTEN);
     answer_upstream(n, item, ERR_OK);
     if (item->state == ITEM_WAITING && n->memory_bytes > n->memory_max / 2)
         item_drop_bytes(n, item);
@@ -473,6 +478,7 @@ void queue_reroute_all(struct network *n)
 
 static void expire(struct network *n, struct item *item)
 {
+    port_probe(n->port, PROBE_BUNDLE_EXPIRED);
     port_trace(n->port, TRACE_BUNDLE_EXPIRED, item->destination,
                "a bundle for %s outlived its time", view_name(n->port->view, item->destination));
     answer_upstream(n, item, ERR_OK); /* deleted for good: nobody shall keep it */
@@ -487,9 +493,11 @@ static void tend(struct network *n, struct item *item)
     if (waits && n->port->now.wall >= item->expiry) {
         expire(n, item);
     } else if (waits && item->no_custody && age >= BRIEF_WAIT_NS) {
+        port_probe(n->port, PROBE_BUNDLE_BRIEF_ENDED);
         item_free(n, item);
     } else if (waits && item->upstream_count > 0 && age >= CUSTODY_REFUSE_NS &&
                item->spool == SPOOL_NONE) {
+        port_probe(n->port, PROBE_BUNDLE_REFUSED_FULL);
         answer_upstream(n, item, ERR_FULL); /* it stays with the one before us */
         port_count(n->port, METRIC_BUNDLES_REFUSED, 1);
         item_free(n, item);

@@ -290,7 +290,10 @@ void spool_kick(struct network *n)
         if (item->spool == SPOOL_WANTED) {
             item->spool = SPOOL_NONE;
             s->cycle_running = true; /* from here on freed slots are kept back */
-            any |= begin_record(n, item);
+            bool begun = begin_record(n, item);
+            if (!begun)
+                port_probe(n->port, PROBE_SPOOL_FULL);
+            any |= begun;
         }
     if (!any && s->dirty.count == 0) {
         s->cycle_running = false;
@@ -401,6 +404,7 @@ static void recover_entry(struct network *n, uint32_t slot, const uint8_t *entry
         return;
     }
     n->spooled_count++;
+    port_probe(n->port, PROBE_SPOOL_RECOVERED);
 }
 
 /* A table that cannot be read: leave its group alone. */

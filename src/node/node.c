@@ -425,6 +425,11 @@ const uint64_t *node_metrics(const struct node *n)
     return n->core.metrics;
 }
 
+const uint32_t *node_probes(const struct node *n)
+{
+    return n->core.probes;
+}
+
 struct facts *node_facts(struct node *n)
 {
     return n->facts;

@@ -38,6 +38,7 @@ uint64_t node_facts_digest(const struct node *n);   /* of the fact set */
 bool node_check(const struct node *n);              /* full invariant walk */
 const struct view *node_view(const struct node *n);
 const uint64_t *node_metrics(const struct node *n); /* METRIC_COUNT values */
+const uint32_t *node_probes(const struct node *n);  /* PROBE_COUNT values, since this boot */
 struct facts *node_facts(struct node *n);
 struct storage *node_storage(struct node *n);       /* for checkers and tools that look inside */
 struct compute *node_compute(struct node *n);

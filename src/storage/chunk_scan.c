@@ -130,6 +130,7 @@ static uint32_t unit_look(struct chunk_store *c, struct span window, size_t at)
         return chunk_units(h.size);
     }
     c->scan.torn++;
+    port_probe(c->port, PROBE_CHUNK_TORN);
     if (chunk_space_mark(&c->space, unit, 1) == ERR_OK)
         chunk_erase_units(c, unit, 1);
     return 1; /* its size cannot be trusted: what lies inside is looked at as well */

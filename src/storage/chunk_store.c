@@ -1,3 +1,4 @@
+#include "base/mutation.h"
 #include "storage/chunk_store_internal.h"
 
 #include <string.h>
@@ -101,6 +102,8 @@ static err write_allowed(struct chunk_store *c, struct chunk_key key, struct dig
     if (have && have->state == CHUNK_WRITING)
         return ERR_BUSY;
     if (have)
+        port_probe(c->port, PROBE_CHUNK_EXISTS);
+    if (have)
         return have->digest == digest.low ? ERR_EXISTS : ERR_CONFLICT;
     if (c->port->config->limits.chunks_max && c->table.count >= c->port->config->limits.chunks_max)
         return ERR_FULL;
@@ -199,6 +202,7 @@ static void write_finish(struct chunk_store *c, struct chunk_pending *p)
     if (p->status == ERR_NO_SPACE) {
         if (c->port->now.mono >= c->full_until)
             port_trace(c->port, TRACE_DISK_FULL, NODE_NONE, "the host's disk is full; new chunks are refused");
+        port_probe(c->port, PROBE_CHUNK_DISK_FULL);
         c->full_until = c->port->now.mono + FULL_PAUSE_S * NS_PER_S;
     }
     if (wanted && p->status == ERR_OK) {
@@ -275,6 +279,8 @@ static err read_verify(const struct chunk_store *c, struct chunk_key key, const 
         return ERR_CORRUPT;
     if (h.area != c->area || h.unit != r->unit || h.key.index != key.index || !uid_equal(h.key.part, key.part) || h.size != r->size)
         return ERR_CORRUPT;
+    if (MUTATION(READ_UNVERIFIED))
+        return ERR_OK;
     return chunk_data_verify(&h, slice_span(slice_part(data, CHUNK_HEADER_SIZE, r->size)));
 }
 
@@ -289,6 +295,8 @@ static void read_finish(struct chunk_store *c, struct chunk_pending *p, const st
         status = read_verify(c, p->key, r, done->data);
     if (status == ERR_OK)
         data = slice_part(done->data, CHUNK_HEADER_SIZE, r->size);
+    if (status == ERR_CORRUPT)
+        port_probe(c->port, p->again ? PROBE_CHUNK_DAMAGED : PROBE_CHUNK_READ_AGAIN);
     if (status == ERR_CORRUPT && !p->again && read_queue(c, p->key, r, p->cookie, true) == ERR_OK)
         return; /* a bit may have flipped on the way, not on the medium */
     if (status == ERR_CORRUPT) {
@@ -314,6 +322,11 @@ void chunk_store_done(struct chunk_store *c, const struct event_done *done)
     case PENDING_WRITE:
     case PENDING_ERASE:
         p->status = done->status;
+        if (MUTATION(ACK_BEFORE_SYNC) && p->kind == PENDING_WRITE) {
+            write_finish(c, p);
+            heap_free(c->port->heap, p);
+            return;
+        }
         list_add(&c->unsynced, p);
         sync_start(c);
         return; /* kept until the sync */

@@ -75,6 +75,7 @@ static uint8_t holders_all(const struct storage *s, const struct object_fact *f,
 
 static void share(struct storage *s, const struct object_request *r, const struct object_fact *source, struct policy policy)
 {
+    port_probe(s->port, PROBE_COPY_SHARED);
     struct object_fact f = *source;
     f.bucket = r->bucket;
     f.key = r->key;

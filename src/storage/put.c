@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/mutation.h"
 #include "storage/internal.h"
 
 static void decide_when_landed(struct storage *s, struct stream *st);
@@ -46,6 +47,7 @@ static void stream_free(struct storage *s, struct stream *st)
 /* Nobody will ever name the part: whoever got chunks of it may forget them. */
 static void stream_abandon(struct storage *s, struct stream *st)
 {
+    port_probe(s->port, PROBE_PUT_ABANDONED);
     if (st->chunk_count > 0 && !st->deciding)
         for (uint8_t i = 0; i < st->places.count; i++)
             transfer_drop(s, st->places.nodes[i], st->part);
@@ -59,6 +61,7 @@ static struct object_reply stream_reply(const struct stream *st, enum object_op 
 
 static void stream_fail(struct storage *s, struct stream *st, err status, const char *reason, tai_ns retry_at)
 {
+    port_probe(s->port, st->deciding ? PROBE_PUT_DECIDING_FAILED : PROBE_PUT_BEGUN_FAILED);
     struct object_reply reply = stream_reply(st, st->ended ? OBJECT_PUT_END : OBJECT_PUT_DATA, status);
     reply.final = true;
     reply.retry_at = retry_at;
@@ -113,6 +116,8 @@ static struct begin begin_check(struct storage *s, const struct object_request *
     if (s->stream_count >= MAX(s->port->config->limits.streams_max, 1u) || !storage_idle_memory(s))
         return (struct begin){ERR_BUSY, MISSING_NOTHING, "too many streams; try again", {0}};
     struct policy policy = r->policy_given ? r->policy : b->policy;
+    if (MUTATION(POLICY_LOWERED))
+        policy.copies = 1;
     if (u) {
         struct upload_fact f;
         ASSERT(upload_fact_decode(span_of(u->body, u->body_size), &f) == ERR_OK);
@@ -136,6 +141,7 @@ static err places_choose(struct storage *s, struct stream *st)
 static void refuse_placement(struct storage *s, const struct object_request *r, const struct stream *st, err status)
 {
     struct object_reply reply = reply_to(r, status);
+    port_probe(s->port, PROBE_PUT_REFUSED_PLACES);
     reply.retry_at = st->places.retry_at;
     snprintf(reply.reason, sizeof reply.reason,
              status == ERR_NO_SPACE ? "only %u of %u nodes in reach have room for a copy" : "only %u of %u nodes for copies are in reach now",
@@ -198,6 +204,8 @@ static void put_begin(struct storage *s, const struct object_request *r)
 
 static uint8_t copies_needed(const struct stream *st)
 {
+    if (MUTATION(ACK_BEFORE_COPIES))
+        return 1;
     return st->policy.best_effort ? MIN(st->policy.copies, st->places.count) : st->policy.copies;
 }
 
@@ -238,6 +246,9 @@ static err copy_send(struct storage *s, struct stream *st, uint32_t slot, struct
         request_end(s, c->request);
         return e;
     }
+    const struct view_member *holder = view_find(s->port->view, node);
+    if (holder && holder->role != ROLE_SATELLITE && st->policy.where == PLACE_ORBIT)
+        port_probe(s->port, PROBE_PUT_BRIDGED);
     c->node = node;
     c->state = COPY_SENT;
     return ERR_OK;
@@ -343,8 +354,10 @@ void put_stored(struct storage *s, struct stream *st, uint32_t slot, node_id nod
     for (size_t i = 0; i < OBJECT_COPIES_MAX; i++)
         if (f->copies[i].state == COPY_SENT && f->copies[i].node == node)
             f->copies[i].state = status == ERR_OK ? COPY_DONE : COPY_NONE;
-    if (status != ERR_OK)
+    if (status != ERR_OK) {
+        port_probe(s->port, status == ERR_TIMEOUT ? PROBE_PUT_HOLDER_TIMEOUT : PROBE_PUT_HOLDER_REPLACED);
         place_bad(st, node, status);
+    }
     if (!flight_advance(s, st, slot))
         return;
     credit_grant(s, st);
@@ -534,6 +547,7 @@ static err fact_publish(struct storage *s, struct stream *st)
     ASSERT(writer_ok(&w));
     node_id nodes[PLACEMENT_MAX];
     uint8_t count = index_nodes(s, st, nodes), need = MIN(copies_needed(st), count);
+    port_probe(s->port, PROBE_PUT_BEGUN_DECIDING);
     st->deciding = true;
     err e = publish_watched(s, st->part_number ? FACT_PART : FACT_OBJECT, writer_span(&w), nodes, count, need, st, NULL);
     heap_free(s->port->heap, bytes);
@@ -565,6 +579,7 @@ static void decide_when_landed(struct storage *s, struct stream *st)
     } else if (!st->part_number && condition_check(index_object(&s->index, st->bucket, st->key), &st->condition) != ERR_OK) {
         stream_fail(s, st, ERR_CONFLICT, "the condition does not hold any more", 0);
     } else if (!holders_alive(s, st)) {
+        port_probe(s->port, PROBE_PUT_HOLDER_DIED);
         stream_fail(s, st, ERR_UNREACHABLE, "a holder was lost while the object was written", s->port->now.wall + NS_PER_S);
     } else {
         err e = fact_publish(s, st);
@@ -579,9 +594,11 @@ void put_published(struct storage *s, struct stream *st, err status)
 {
     st->watch = 0;
     if (status != ERR_OK) {
+        port_probe(s->port, PROBE_PUT_INDEX_TIMEOUT);
         stream_fail(s, st, status, "the index entry is not yet durable on enough nodes", 0);
         return;
     }
+    port_probe(s->port, PROBE_PUT_DECIDING_ACKNOWLEDGED);
     struct object_reply reply = stream_reply(st, OBJECT_PUT_END, ERR_OK);
     reply.final = true;
     reply.info = (struct object_info){.size = st->received, .modified = st->modified, .version = st->version, .metadata = st->metadata,

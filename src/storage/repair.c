@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "base/mutation.h"
 #include "storage/internal.h"
 
 enum { RETRY_S = 3 };
@@ -127,6 +128,8 @@ static void job_end(struct storage *s, struct repair_job *j, bool good)
 {
     j->active = false;
     j->generation++;
+    if (!good)
+        port_probe(s->port, PROBE_REPAIR_FAILED);
     if (good) {
         port_count(s->port, METRIC_REPAIRS_DONE, 1);
         publish_copy(s, j->part, j->first, j->count, j->target, true);
@@ -154,6 +157,8 @@ static bool job_read(struct storage *s, struct repair_job *j)
         return true;
     }
     request_end(s, id);
+    if (e == ERR_NOT_FOUND)
+        port_probe(s->port, PROBE_REPAIR_SOURCE_LACKS);
     if (e == ERR_NOT_FOUND) /* the facts say we hold it, the disk says no */
         publish_copy(s, j->part, key.index, 1, s->port->config->self, false);
     return false;
@@ -208,8 +213,11 @@ static bool job_start(struct storage *s, struct repair_job *j, struct index_grou
         return false;
     struct uid part = run_uid(r);
     node_id target = target_for(s, g, part, r->count);
-    if (target == NODE_NONE)
+    if (target == NODE_NONE || MUTATION(REPAIR_NEVER)) {
+        port_probe(s->port, PROBE_REPAIR_NO_TARGET);
         return false;
+    }
+    port_probe(s->port, PROBE_REPAIR_STARTED);
     uint32_t generation = j->generation;
     *j = (struct repair_job){.part = part, .first = r->first, .count = r->count, .target = target, .generation = generation,
                              .active = true, .group = g};
@@ -257,8 +265,10 @@ static void jobs_review(struct storage *s)
         const struct index_part *p = j->active ? index_part(&s->index, j->part) : NULL;
         const struct index_run *r = p ? index_run_of(p, j->first) : NULL;
         bool stands = r && r->group && r->group->queued && r->first == j->first && r->count == j->count;
-        if (j->active && !stands)
+        if (j->active && !stands) {
+            port_probe(s->port, PROBE_REPAIR_OVERTAKEN);
             job_end(s, j, false);
+        }
     }
 }
 

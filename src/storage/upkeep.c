@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "base/mutation.h"
 #include "storage/internal.h"
 
 enum { SWEEP_STEP = 256, AUDIT_STEP = 64, RELEASE_STEP = 32, GRACE_MINUTES = 10, ORPHAN_HOURS = 24, AUDIT_MINUTES = 60 };
@@ -15,6 +16,8 @@ static bool chunk_needed(const struct storage *s, struct chunk_key key, const st
     tai_ns now = s->port->now.wall;
     const struct index_part *p = index_part(&s->index, key.part);
     bool young = now - r->written < ORPHAN_HOURS * NS_PER_HOUR;
+    if (MUTATION(SWEEP_BLIND))
+        return now - r->written < GRACE_MINUTES * NS_PER_MINUTE;
     if (!p || !p->record)
         return young; /* its fact may still come */
     if (p->refs == 0)
@@ -31,8 +34,10 @@ static void sweep(struct storage *s)
         struct chunk_key key = chunk_key_decode(map_key(n));
         memcpy(s->upkeep.sweep, map_key(n).data, CHUNK_KEY_SIZE);
         n = map_next(&s->chunks.table, n);
-        if (r->state == CHUNK_DURABLE && !chunk_needed(s, key, r))
+        if (r->state == CHUNK_DURABLE && !chunk_needed(s, key, r)) {
+            port_probe(s->port, PROBE_SWEEP_FREED);
             chunk_store_erase(&s->chunks, key);
+        }
     }
     s->upkeep.sweeping = n != NULL;
     if (!n) {
@@ -68,6 +73,7 @@ static void part_audit(struct storage *s, struct uid uid)
     const struct index_part *p = index_part(&s->index, uid);
     uint32_t first = 0, count, last = UINT32_MAX;
     while (p && missing_range(s, p, uid, &first, &count) && first != last) {
+        port_probe(s->port, PROBE_AUDIT_MISSING);
         publish_copy(s, uid, first, count, s->port->config->self, false);
         last = first; /* when the fact could not be written the next audit tries again */
     }
@@ -167,6 +173,7 @@ static void release(struct storage *s)
         struct index_group *g = releasable(s);
         if (!g)
             return;
+        port_probe(s->port, PROBE_BRIDGE_RELEASED);
         struct part_record record;
         index_part_record(g->first->part, &record);
         uint32_t first = g->first->first, count = g->first->count;
