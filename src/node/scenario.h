@@ -39,12 +39,21 @@ struct scenario_workload { /* the twin's modelled customers, at the gateways */
     uint64_t object_bytes_min, object_bytes_max;
 };
 
-struct scenario_faults { /* means of the twin's fault plan; all per satellite unless said */
-    double crashes_per_day, crash_down_mean_s;     /* kill -9, comes back with torn writes */
-    double link_losses_per_day, link_down_mean_s;  /* per link */
-    double bit_flips_per_day;                      /* on disk */
-    double frame_loss;                             /* probability that a transfer is cut */
-    double gateway_outages_per_day, gateway_down_mean_s;
+enum fault_kind {
+#define FAULT(name, word, key, target, mean_s, parameter, low, high, usual, choices, text) FAULT_##name,
+#include "node/fault.def"
+#undef FAULT
+    FAULT_KIND_COUNT
+};
+
+struct scenario_faults { /* means of the twin's fault plan; docs/format/fault-plan.md */
+    double per_day[FAULT_KIND_COUNT]; /* per node, link, plane or world, as the kind's target is */
+    double swizzles_per_day;          /* per world: a random set of links is cut one by one and heals in another order */
+    double frame_loss;                /* probability that a transfer is cut */
+    double crash_down_mean_s, link_down_mean_s, gateway_down_mean_s;
+    double replaced_share;            /* of lost nodes */
+    bool swarm;     /* each seed leaves out a random half of the kinds and draws rates around those given */
+    bool radiation; /* upsets by place: the radiation environment of the craft strikes disks, memory and the node itself */
 };
 
 struct scenario {

@@ -9,11 +9,15 @@ struct faults_raw {
 };
 #define FAULTS struct faults_raw
 static const struct yaml_field fault_fields[] = {
-    YAML_FIELD(FAULTS, faults.crashes_per_day, "crashes_per_day", YAML_DOUBLE, 0, 1000),
-    YAML_FIELD(FAULTS, faults.link_losses_per_day, "link_losses_per_day", YAML_DOUBLE, 0, 1000),
-    YAML_FIELD(FAULTS, faults.bit_flips_per_day, "bit_flips_per_day", YAML_DOUBLE, 0, 1e6),
+#define FAULT(name, word, key, target, mean_s, parameter, low, high, usual, choices, text) \
+    YAML_FIELD(FAULTS, faults.per_day[FAULT_##name], key, YAML_DOUBLE, 0, 1e6),
+#include "node/fault.def"
+#undef FAULT
+    YAML_FIELD(FAULTS, faults.swizzles_per_day, "swizzles_per_day", YAML_DOUBLE, 0, 1000),
     YAML_FIELD(FAULTS, faults.frame_loss, "frame_loss", YAML_DOUBLE, 0, 0.5),
-    YAML_FIELD(FAULTS, faults.gateway_outages_per_day, "gateway_outages_per_day", YAML_DOUBLE, 0, 100),
+    YAML_FIELD(FAULTS, faults.replaced_share, "replaced_share", YAML_DOUBLE, 0, 1),
+    YAML_FIELD(FAULTS, faults.swarm, "swarm", YAML_BOOL, 0, 0),
+    YAML_FIELD(FAULTS, faults.radiation, "radiation", YAML_BOOL, 0, 0),
     YAML_FIELD(FAULTS, crash_down_mean, "crash_down_mean", YAML_DURATION, 1, 86400),
     YAML_FIELD(FAULTS, link_down_mean, "link_down_mean", YAML_DURATION, 1, 86400),
     YAML_FIELD(FAULTS, gateway_down_mean, "gateway_down_mean", YAML_DURATION, 1, 86400),

@@ -441,7 +441,7 @@ void world_close(struct world *w)
         free(w->sky);
     }
     text_free(&w->genesis);
-    free(w->faults);
+    faults_close(w);
     munmap(w->heap.memory, WORLD_HEAP_BYTES);
     free(w->nodes);
     free(w);
@@ -485,7 +485,7 @@ static void happen(struct world *w, const struct queue_entry *q)
         craft_happen(w, n);
         break;
     case HAPPEN_FAULT:
-        fault_happen(w, &w->faults[q->number]);
+        fault_happen(w, &w->plan.faults[q->number]);
         break;
     case HAPPEN_BOOT:
         if (!n->node)
@@ -555,8 +555,8 @@ void world_run(struct world *w)
         if (!scenario_is_gateway(s, (node_id)(i + 1)))
             queue_add(&w->queue, w->now + (mono_ns)i * NS_PER_MS + NS_PER_S, HAPPEN_CRAFT, (uint32_t)(i + 1), 0, NULL);
     }
-    for (size_t i = 0; i < w->fault_count; i++)
-        queue_add(&w->queue, w->faults[i].at, HAPPEN_FAULT, 0, i, NULL);
+    for (size_t i = 0; i < w->plan.count; i++)
+        queue_add(&w->queue, w->plan.faults[i].at, HAPPEN_FAULT, 0, i, NULL);
     queue_add(&w->queue, w->now + SAMPLE_INTERVAL, HAPPEN_SAMPLE, 0, 0, NULL);
     run_until(w, START_AT + w->duration, NULL);
 

@@ -18,6 +18,7 @@
 #include "crypto/signature.h"
 #include "node/node.h"
 #include "node/scenario.h"
+#include "twin/fault_plan.h"
 #include "twin/queue.h"
 #include "twin/virtual_disk.h"
 
@@ -59,13 +60,6 @@ struct twin_node {
     mono_ns convicted_at, takeover_at, repair_at; /* of the last such event here, for the figures; 0: none is open */
 };
 
-struct fault { /* the fault plan is data: drawn from the seed, then executed; a failing run can be shrunk */
-    mono_ns at;
-    duration_ns duration;
-    enum fault_kind { FAULT_CRASH, FAULT_LINK_LOSS, FAULT_BIT_FLIP } kind;
-    node_id node, peer;
-};
-
 struct figures {
     uint64_t puts_acked, puts_refused, gets_ok, gets_refused, deletes_acked, tasks_created, tasks_ended;
     uint64_t crashes, link_losses, bit_flips, frames, frames_lost, steps, facts;
@@ -94,8 +88,8 @@ struct world {
     mono_ns now;
     struct map links; /* key: a << 32 | b */
     struct rng link_rng, disk_rng, loss_rng;
-    struct fault *faults;
-    size_t fault_count;
+    struct fault_plan plan;
+    struct text plan_remarks; /* the options that were drawn */
     struct text genesis;
     struct signer *root_signer;
     uint8_t root_public[32];
@@ -151,6 +145,7 @@ void scene_happen(struct world *w, struct twin_node *n, uint64_t boot, void *dat
 
 /* faults.c */
 void faults_plan(struct world *w);
+void faults_close(struct world *w);
 void fault_happen(struct world *w, const struct fault *f);
 
 /* customers.c */
