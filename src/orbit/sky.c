@@ -47,7 +47,7 @@ static err rules_check(const struct link_rules *r)
         r->topology != TOPOLOGY_GRID)
         return ERR_INVALID;
     if (!between(r->min_elevation_rad, -0.5, M_PI / 2.0) ||
-        !between(r->graze_min_km, 0.0, 10000.0) || !between(r->range_max_km, 1.0, 1e6) ||
+        !between(r->graze_min_km, 0.0, 10000.0) || !between(r->range_max_km, 1.0, 1e9) ||
         !between(r->cross_plane_latitude_max_deg, 0.0, 90.0))
         return ERR_INVALID;
     return ERR_OK;
@@ -59,8 +59,8 @@ static err site_prepare(const struct site *in, struct sky_site *out)
     if (!memchr(in->name, 0, sizeof in->name))
         return ERR_INVALID;
     if (in->kind == SITE_SATELLITE)
-        return sgp4_init(&out->sgp4, &in->elements);
-    if (in->kind != SITE_GROUND || !between(in->latitude_deg, -90.0, 90.0) ||
+        return ephemeris_init(&out->ephemeris, &in->elements, &in->trajectory);
+    if ((unsigned)in->trajectory.body >= BODY_COUNT || in->kind != SITE_GROUND || !between(in->latitude_deg, -90.0, 90.0) ||
         !between(in->longitude_deg, -360.0, 360.0) || !between(in->altitude_m, -1000.0, 100000.0))
         return ERR_INVALID;
     out->station = station_at(in->latitude_deg, in->longitude_deg, in->altitude_m);
@@ -157,15 +157,20 @@ ptrdiff_t sky_pair_index(const struct sky *sky, uint32_t a, uint32_t b)
 
 struct sky_motion sky_motion_of(const struct sky_site *s, tai_ns base, double t_s)
 {
-    struct sky_motion m = {0};
+    struct sky_motion m = {.at = base + (tai_ns)llround(t_s * 1e9)};
     if (s->site.kind == SITE_GROUND) {
         m.known = true;
+        if (s->site.trajectory.body != BODY_EARTH) {
+            m.teme = sky_far_ground_motion(s, m.at);
+            m.ecef = visibility_to_ecef(m.at, &m.teme);
+            return m;
+        }
         memcpy(m.ecef.r, s->station.ecef, sizeof m.ecef.r);
         return m;
     }
-    m.known = visibility_motion(&s->sgp4, base, t_s, &m.teme);
+    m.known = ephemeris_state(&s->ephemeris, base, t_s, m.teme.r, m.teme.v);
     if (m.known)
-        m.ecef = visibility_to_ecef(base + (tai_ns)llround(t_s * 1e9), &m.teme);
+        m.ecef = visibility_to_ecef(m.at, &m.teme);
     return m;
 }
 
@@ -181,6 +186,8 @@ size_t sky_margins(const struct sky *sky, const struct sky_pair *p, const struct
         out[0] = (struct margin){1.0, 0.0};
         return 1;
     }
+    if (sky_pair_is_far(sky, p))
+        return sky_far_margins(sky, p, a, b, out);
     if (p->kind == LINK_GROUND) {
         const struct sky_site *site_a = &sky->sites[p->site_a], *site_b = &sky->sites[p->site_b];
         bool a_ground = site_a->site.kind == SITE_GROUND;
@@ -197,14 +204,21 @@ size_t sky_margins(const struct sky *sky, const struct sky_pair *p, const struct
     return 4;
 }
 
+/* Cables lie on the body of both ends. */
+static double fibre_km(const struct sky_site *a, const struct sky_site *b)
+{
+    double km = FIBRE_STRETCH * frames_great_circle_km(&a->station.place, &b->station.place);
+    enum body body = a->site.trajectory.body;
+    return body == BODY_EARTH ? km : km * body_constants(body)->radius_km / WGS84_RADIUS_KM;
+}
+
 double sky_pair_range_km(const struct sky *sky, const struct sky_pair *p,
                          const struct sky_motion *a, const struct sky_motion *b)
 {
     if (!a->known || !b->known)
         return -1.0;
     if (p->kind == LINK_FIBRE)
-        return FIBRE_STRETCH * frames_great_circle_km(&sky->sites[p->site_a].station.place,
-                                                      &sky->sites[p->site_b].station.place);
+        return fibre_km(&sky->sites[p->site_a], &sky->sites[p->site_b]);
     return visibility_range_km(a->ecef.r, b->ecef.r);
 }
 
@@ -219,7 +233,16 @@ err sky_position(const struct sky *sky, uint32_t node, tai_ns t, struct state *o
     if (!m.known)
         return ERR_DECAYED;
     sun_position(t, out->sun_teme_km);
-    if (s->site.kind == SITE_GROUND) {
+    enum body body = s->site.trajectory.body;
+    if (s->site.kind == SITE_GROUND && body != BODY_EARTH) {
+        struct body_site g = body_site(body, s->station.place.latitude_rad,
+                                       s->station.place.longitude_rad,
+                                       s->station.place.altitude_km, t);
+        double to_sun[3];
+        for (int k = 0; k < 3; k++)
+            to_sun[k] = out->sun_teme_km[k] - g.r_km[k];
+        out->sunlit = vector_dot(g.up, to_sun) > 0.0 ? 1.0 : 0.0;
+    } else if (s->site.kind == SITE_GROUND) {
         double gmst = frames_gmst(t), up[3];
         frames_ecef_to_teme(gmst, s->station.ecef, m.teme.r);
         m.teme.v[0] = -EARTH_RATE_RAD_S * m.teme.r[1];
@@ -227,7 +250,7 @@ err sky_position(const struct sky *sky, uint32_t node, tai_ns t, struct state *o
         frames_ecef_to_teme(gmst, s->station.up, up);
         out->sunlit = vector_dot(up, out->sun_teme_km) > 0.0 ? 1.0 : 0.0;
     } else {
-        out->sunlit = sun_fraction(SHADOW_CONE_OBLATE, m.teme.r, out->sun_teme_km);
+        out->sunlit = ephemeris_sun_fraction(body, t, m.teme.r, out->sun_teme_km);
         out->beta_rad = sun_beta_angle(m.teme.r, m.teme.v, out->sun_teme_km);
     }
     memcpy(out->r_teme_km, m.teme.r, sizeof out->r_teme_km);
@@ -251,8 +274,9 @@ static bool pair_of(const struct sky *sky, uint32_t a, uint32_t b, struct sky_pa
         .site_a = (uint32_t)MIN(x, y), .site_b = (uint32_t)MAX(x, y), .kind = LINK_ISL};
     bool ground_a = sky->sites[x].site.kind == SITE_GROUND,
          ground_b = sky->sites[y].site.kind == SITE_GROUND;
-    if (ground_a || ground_b)
-        out->kind = ground_a && ground_b ? LINK_FIBRE : LINK_GROUND;
+    bool one_body = sky->sites[x].site.trajectory.body == sky->sites[y].site.trajectory.body;
+    if (ground_a || ground_b) /* no cable between two worlds */
+        out->kind = ground_a && ground_b && one_body ? LINK_FIBRE : LINK_GROUND;
     return true;
 }
 

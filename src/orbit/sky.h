@@ -19,8 +19,8 @@
 #define NOCT_ORBIT_SKY_H
 
 #include "base/heap.h"
+#include "orbit/ephemeris.h"
 #include "orbit/frames.h"
-#include "orbit/sgp4.h"
 
 enum { SKY_SITES_MAX = 65536, SKY_NAME_SIZE = 32, SKY_CONTACTS_MAX = 1 << 20 };
 
@@ -30,9 +30,10 @@ struct site {
     uint32_t node;
     char name[SKY_NAME_SIZE];
     enum site_kind kind;
-    struct elements elements; /* SATELLITE */
+    struct elements elements; /* SATELLITE; of a formation: the chief's */
+    struct trajectory trajectory; /* SATELLITE: how it moves (zeros: by its elements); its body: also GROUND */
     uint32_t plane, slot;     /* SATELLITE: place in the constellation, for STRING and GRID */
-    double latitude_deg, longitude_deg, altitude_m; /* GROUND, WGS84 */
+    double latitude_deg, longitude_deg, altitude_m; /* GROUND, WGS84 (other bodies: a sphere) */
 };
 
 enum link_topology {

@@ -12,6 +12,9 @@
 /* What SGP4's periodic terms may add to a parabola within a step, and rounding. */
 #define POSITION_SLACK_KM 0.05
 
+/* Of Moon and Mars relative to the Earth, km/s^2: at most the Sun's pull on both. */
+#define BODY_ACCELERATION 2e-5
+
 struct sample_of_site {
     bool wanted, in_b, known;
     double r[3], v[3];
@@ -26,6 +29,10 @@ struct floor_search {
 
 static double acceleration_km_s2(const struct sky_site *s)
 {
+    if (s->site.kind == SITE_SATELLITE && s->ephemeris.kind == TRAJECTORY_ORBITER) /* its speed is constant */
+        return GRAVITY_SLACK * s->ephemeris.u_rate * s->ephemeris.u_rate * s->ephemeris.radius_km + BODY_ACCELERATION;
+    if (s->site.kind == SITE_GROUND && s->site.trajectory.body != BODY_EARTH)
+        return EARTH_RATE_RAD_S * EARTH_RATE_RAD_S * 6500.0 + BODY_ACCELERATION;
     if (s->site.kind == SITE_GROUND)
         return EARTH_RATE_RAD_S * EARTH_RATE_RAD_S * 6500.0;
     double radius = elements_semi_major_axis_km(&s->site.elements) * (1.0 - s->site.elements.eccentricity) * RADIUS_SLACK;
@@ -35,7 +42,7 @@ static double acceleration_km_s2(const struct sky_site *s)
 
 static void sample_fill(const struct sky_site *s, tai_ns t, double gmst, struct sample_of_site *out)
 {
-    if (s->site.kind == SITE_GROUND) {
+    if (s->site.kind == SITE_GROUND && s->site.trajectory.body == BODY_EARTH) {
         frames_ecef_to_teme(gmst, s->station.ecef, out->r);
         out->v[0] = -EARTH_RATE_RAD_S * out->r[1];
         out->v[1] = EARTH_RATE_RAD_S * out->r[0];
@@ -43,10 +50,10 @@ static void sample_fill(const struct sky_site *s, tai_ns t, double gmst, struct 
         out->known = true;
         return;
     }
-    struct motion m;
-    out->known = visibility_motion(&s->sgp4, t, 0.0, &m);
-    memcpy(out->r, m.r, sizeof out->r);
-    memcpy(out->v, m.v, sizeof out->v);
+    struct sky_motion m = sky_motion_of(s, t, 0.0);
+    out->known = m.known;
+    memcpy(out->r, m.teme.r, sizeof out->r);
+    memcpy(out->v, m.teme.v, sizeof out->v);
 }
 
 /* Least distance within `h` seconds of the sample if both flew straight. */

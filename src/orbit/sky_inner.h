@@ -13,8 +13,8 @@
 
 struct sky_site {
     struct site site;
-    struct sgp4 sgp4;              /* SATELLITE */
-    struct station station;        /* GROUND */
+    struct ephemeris ephemeris;    /* SATELLITE */
+    struct station station;        /* GROUND, on the Earth */
     uint32_t peers_at, peer_count; /* slice of sky->peer_pairs and sky->peer_nodes */
 };
 
@@ -28,9 +28,11 @@ struct sky_pair {
     uint32_t count, capacity;
 };
 
-/* A satellite's motion in both frames; false `known` when it has none. */
+/* A satellite's motion in both frames; false `known` when it has none. Stations on the Earth have
+ * `ecef` only. */
 struct sky_motion {
     bool known;
+    tai_ns at;
     struct motion teme, ecef;
 };
 
@@ -44,6 +46,11 @@ struct sky_motion sky_motion_of(const struct sky_site *s, tai_ns base, double t_
 enum { SKY_MARGINS_MAX = 4 };
 size_t sky_margins(const struct sky *sky, const struct sky_pair *p, const struct sky_motion *a,
                    const struct sky_motion *b, struct margin out[SKY_MARGINS_MAX]);
+/* Pairs with a site of another body (sky_far.c): their margins, and where such a station is. */
+bool sky_pair_is_far(const struct sky *sky, const struct sky_pair *p);
+size_t sky_far_margins(const struct sky *sky, const struct sky_pair *p, const struct sky_motion *a,
+                       const struct sky_motion *b, struct margin out[SKY_MARGINS_MAX]);
+struct motion sky_far_ground_motion(const struct sky_site *s, tai_ns t);
 double sky_pair_range_km(const struct sky *sky, const struct sky_pair *p,
                          const struct sky_motion *a, const struct sky_motion *b);
 /* -1 where there is none. */

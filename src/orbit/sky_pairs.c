@@ -87,8 +87,10 @@ static void pairs_add_ground(struct builder *b, const struct sky *sky)
             if (sat_x && sat_y) {
                 if (sky->rules.topology == TOPOLOGY_MESH)
                     pair_add(b, x, y, LINK_ISL, false);
-            } else {
-                pair_add(b, x, y, sat_x || sat_y ? LINK_GROUND : LINK_FIBRE, false);
+            } else if (sat_x || sat_y) {
+                pair_add(b, x, y, LINK_GROUND, false);
+            } else if (sky->sites[x].site.trajectory.body == sky->sites[y].site.trajectory.body) {
+                pair_add(b, x, y, LINK_FIBRE, false);
             }
         }
 }

@@ -352,9 +352,27 @@ const struct contact *sky_contact_next(const struct sky *sky, uint32_t a, uint32
     return after < count ? &list[after] : NULL;
 }
 
+/* Nothing for what moves by its elements about the Earth, or stands on it. */
+static void trajectory_digest(struct writer *w, const struct site *s)
+{
+    const struct trajectory *t = &s->trajectory;
+    if (t->kind == TRAJECTORY_ELEMENTS && t->body == BODY_EARTH)
+        return;
+    write_u8(w, (uint8_t)t->kind);
+    write_u8(w, (uint8_t)t->body);
+    write_u8(w, t->formation.j2);
+    write_u64(w, (uint64_t)t->orbiter.epoch);
+    const double numbers[] = {t->formation.da_m,      t->formation.dl_m, t->formation.ex_m,
+                              t->formation.ey_m,      t->formation.ix_m, t->formation.iy_m,
+                              t->orbiter.altitude_km, t->orbiter.inclination_deg,
+                              t->orbiter.raan_deg,    t->orbiter.phase_deg};
+    for (size_t k = 0; k < COUNT_OF(numbers); k++)
+        write_f64(w, numbers[k]);
+}
+
 static uint64_t site_digest(uint64_t seed, const struct site *s)
 {
-    uint8_t memory[256];
+    uint8_t memory[512];
     struct writer w = writer_of(memory, sizeof memory);
     const struct elements *e = &s->elements;
     write_u32(&w, s->node);
@@ -378,6 +396,7 @@ static uint64_t site_digest(uint64_t seed, const struct site *s)
         write_f64(&w, s->longitude_deg);
         write_f64(&w, s->altitude_m);
     }
+    trajectory_digest(&w, s);
     ASSERT(writer_ok(&w));
     return hash64_seeded(seed, memory, writer_span(&w).size);
 }

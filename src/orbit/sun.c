@@ -27,7 +27,8 @@ struct discs {
     double sun, earth, separation;
 };
 
-static struct discs discs_of(double stretch, const double r_km[3], const double sun_km[3])
+static struct discs discs_of(double radius_km, double stretch, const double r_km[3],
+                             const double sun_km[3])
 {
     const double r[3] = {r_km[0], r_km[1], r_km[2] * stretch};
     const double d[3] = {sun_km[0] - r[0], sun_km[1] - r[1], sun_km[2] * stretch - r[2]};
@@ -36,8 +37,7 @@ static struct discs discs_of(double stretch, const double r_km[3], const double 
                        r[0] * d[1] - r[1] * d[0]};
     return (struct discs){
         .sun = asin(fmin(1.0, SUN_RADIUS_KM / distance)),
-        .earth = asin(
-            fmin(1.0, WGS84_RADIUS_KM / radius)), /* below the surface: half the sky is Earth */
+        .earth = asin(fmin(1.0, radius_km / radius)), /* below the surface: half the sky */
         .separation = atan2(vector_length(cross), -vector_dot(r, d)),
     };
 }
@@ -63,7 +63,7 @@ struct shadow_margin sun_shadow_margin(enum shadow_model model, const double r_k
         double margin = cylinder_margin_km(r_km, sun_km);
         return (struct shadow_margin){margin, margin};
     }
-    struct discs d = discs_of(stretch_of(model), r_km, sun_km);
+    struct discs d = discs_of(WGS84_RADIUS_KM, stretch_of(model), r_km, sun_km);
     return (struct shadow_margin){d.separation - (d.sun + d.earth),
                                   d.separation - (d.earth - d.sun)};
 }
@@ -79,18 +79,29 @@ static double overlap(double a, double b, double c)
     return fmax(0.0, fmin(1.0, area / (M_PI * a * a)));
 }
 
+static double fraction_of(const struct discs *d)
+{
+    if (d->separation >= d->sun + d->earth)
+        return 1.0;
+    if (d->separation <= d->earth - d->sun)
+        return 0.0;
+    if (d->separation <= d->sun - d->earth) /* far away: the Earth is a spot on the Sun */
+        return 1.0 - d->earth * d->earth / (d->sun * d->sun);
+    return 1.0 - overlap(d->sun, d->earth, d->separation);
+}
+
 double sun_fraction(enum shadow_model model, const double r_km[3], const double sun_km[3])
 {
     if (model == SHADOW_CYLINDER)
         return cylinder_margin_km(r_km, sun_km) < 0.0 ? 0.0 : 1.0;
-    struct discs d = discs_of(stretch_of(model), r_km, sun_km);
-    if (d.separation >= d.sun + d.earth)
-        return 1.0;
-    if (d.separation <= d.earth - d.sun)
-        return 0.0;
-    if (d.separation <= d.sun - d.earth) /* far away: the Earth is a spot on the Sun */
-        return 1.0 - d.earth * d.earth / (d.sun * d.sun);
-    return 1.0 - overlap(d.sun, d.earth, d.separation);
+    struct discs d = discs_of(WGS84_RADIUS_KM, stretch_of(model), r_km, sun_km);
+    return fraction_of(&d);
+}
+
+double sun_fraction_behind(double radius_km, const double r_km[3], const double sun_km[3])
+{
+    struct discs d = discs_of(radius_km, 1.0, r_km, sun_km);
+    return fraction_of(&d);
 }
 
 double sun_beta_angle(const double r_km[3], const double v_km_s[3], const double sun_km[3])

@@ -33,6 +33,9 @@ struct shadow_margin sun_shadow_margin(enum shadow_model model, const double r_k
 /* Part of the solar disc that is visible: 1 in sunlight, 0 in the umbra. */
 double sun_fraction(enum shadow_model model, const double r_km[3], const double sun_km[3]);
 
+/* The same behind a sphere of any radius at the origin: another body's shadow. */
+double sun_fraction_behind(double radius_km, const double r_km[3], const double sun_km[3]);
+
 /* Angle between the Sun and the orbital plane, positive towards the angular momentum. */
 double sun_beta_angle(const double r_km[3], const double v_km_s[3], const double sun_km[3]);
 
