@@ -5,7 +5,7 @@
  * sky is geocentric TEME; this file gives each body's centre and axes in that frame. Light times
  * and occultations need minutes of arc and thousandths of the distance, not an almanac.
  * Source:  Moon: truncated lunar series, Montenbruck & Gill 2000, eq. 3.47-3.51 (some arc minutes,
- * 500 km). Planets: Standish's approximate elements (JPL, valid 1800-2050; Mars 100" at worst).
+ * 500 km). Planets: Standish's approximate elements (JPL, 1800-2050; Mars 100" and 40,000 km).
  * Axes: IAU Working Group on Cartographic Coordinates 2009. Precession: IAU 1976.
  * Units:   kilometres, kilometres per second, radians. Mean equator and equinox of date stands for
  * TEME (they differ by the nutation, below 0.005 degrees).

@@ -66,7 +66,9 @@ static void orbiter_state(const struct ephemeris *e, tai_ns base, double t_s, do
     double i = e->orbiter.inclination_deg * DEGREE_RAD;
     double su = sin(u), cu = cos(u), sn = sin(node), cn = cos(node), si = sin(i), ci = cos(i);
     const double p[3] = {cn * cu - sn * su * ci, sn * cu + cn * su * ci, su * si};
-    const double q[3] = {-cn * su - sn * cu * ci, -sn * su + cn * cu * ci, cu * si};
+    double turn = e->node_rate / e->u_rate; /* the plane turns, too */
+    const double q[3] = {-cn * su - sn * cu * ci - turn * p[1],
+                         -sn * su + cn * cu * ci + turn * p[0], cu * si};
     struct body_axes axes = body_axes(e->body, t);
     body_state(e->body, t, r, v);
     double speed = e->radius_km * e->u_rate;
