@@ -18,6 +18,7 @@ static const char help[] =
     "  task               create, watch and cancel jobs (GA4GH TES)\n"
     "\n"
     "  twin               run the same nodes in virtual time, with faults and checkers\n"
+    "  evidence           claim, evidence, state: a report of what was measured\n"
     "\n"
     "  node               run one node (what `up` starts)\n"
     "  version            the version of this program\n"
@@ -49,6 +50,7 @@ static const struct {
     {"version", command_version}, {"--version", command_version}, {"help", command_help}, {"--help", command_help},
     {"-h", command_help},
     {"twin", command_twin},
+    {"evidence", command_evidence},
 };
 
 int main(int argc, char **argv)
