@@ -13,6 +13,7 @@
 
 static const char help[] =
     "usage: noct twin run SCENARIO [--days D] [--seed N] [--out DIR] [--json] [--no-faults] [--quiet]\n"
+    "                      [--threads N] [--shards N]\n"
     "\n"
     "Runs the node code of every satellite and gateway of SCENARIO in virtual time, with orbits, links, power, heat and\n"
     "faults, checks the promises after steps, heals, and reports what was promised and what was measured.\n"
@@ -23,13 +24,16 @@ static const char help[] =
     "  --json        the report as JSON on stdout: seed, commit, digest, checks, figures\n"
     "  --no-faults   leave the fault plan out\n"
     "  --quiet       no progress\n"
+    "  --threads N   work on N parts of the constellation at once (default: what the machine has, for large ones)\n"
+    "  --shards N    cut it into N parts (default: by threads; at most 64)\n"
     "\n"
     "Exit codes: 0 all promises kept, 1 a violation, 2 usage or a scenario that is wrong.\n"
-    "The same scenario and seed give the same closing digest in every build.\n";
+    "The same scenario and seed give the same closing digest in every build and with any number of threads and shards.\n";
 
 int twin_command_run(int argc, char **argv)
 {
-    const char *days = "1", *seed = NULL, *out = NULL;
+    const char *days = "1", *seed = NULL, *out = NULL, *threads = "0", *shards = "0";
+    uint64_t thread_count, shard_count;
 #ifdef NOCT_MUTATIONS
     const char *mutation = "NONE";
 #endif
@@ -37,6 +41,7 @@ int twin_command_run(int argc, char **argv)
     const struct cli_option options[] = {
         {"days", &days, NULL},         {"seed", &seed, NULL},    {"out", &out, NULL},
         {"json", NULL, &o.json},       {"no-faults", NULL, &o.no_faults}, {"quiet", NULL, &o.quiet},
+        {"threads", &threads, NULL},   {"shards", &shards, NULL},
 #ifdef NOCT_MUTATIONS
         {"mutation", &mutation, NULL}, /* seeded bugs: src/base/mutation.def */
 #endif
@@ -53,6 +58,10 @@ int twin_command_run(int argc, char **argv)
 #endif
     if (parse_double(span_text(days), &o.days) != ERR_OK || o.days <= 0 || o.days > 3660)
         return cli_usage(help, "--days must be a number above 0 and at most 3660");
+    if (!cli_parse_number(threads, 0, 64, &thread_count) || !cli_parse_number(shards, 0, 64, &shard_count))
+        return cli_usage(help, "--threads and --shards must be whole numbers of at most 64");
+    o.threads = (unsigned)thread_count;
+    o.shards = shard_count;
     struct scenario *s = cli_scenario_read(arguments.items[0]);
     if (!s)
         return CLI_USAGE;

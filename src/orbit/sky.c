@@ -264,6 +264,16 @@ err sky_position(const struct sky *sky, uint32_t node, tai_ns t, struct state *o
     return ERR_OK;
 }
 
+bool sky_place(const struct sky *sky, uint32_t node, tai_ns t, double r_ecef_km[3])
+{
+    ptrdiff_t index = sky_site_index(sky, node);
+    if (index < 0)
+        return false;
+    struct sky_motion m = sky_motion_of(&sky->sites[index], t, 0.0);
+    memcpy(r_ecef_km, m.ecef.r, sizeof m.ecef.r);
+    return m.known;
+}
+
 /* A pair as it would be, also for two nodes that never link (so that range works for all). */
 static bool pair_of(const struct sky *sky, uint32_t a, uint32_t b, struct sky_pair *out)
 {

@@ -101,6 +101,8 @@ void sky_free(struct sky *sky);
 
 /* Truth at an instant. ERR_NOT_FOUND: unknown node; ERR_DECAYED: SGP4 gives no position. */
 err sky_position(const struct sky *sky, uint32_t node, tai_ns t, struct state *out) MUST_USE;
+/* The position alone (ECEF), for those who ask often. False: unknown, or no position. */
+bool sky_place(const struct sky *sky, uint32_t node, tai_ns t, double r_ecef_km[3]);
 /* Distance along the link: straight between satellites and to ground; cable length for ground
  * pairs. Negative if either is unknown or has no position. */
 double sky_range_km(const struct sky *sky, uint32_t a, uint32_t b, tai_ns t);

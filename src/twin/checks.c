@@ -70,6 +70,11 @@ void checks_count(struct world *w, enum promise p, bool kept, const char *format
     va_end(list);
 }
 
+void checks_kept(struct world *w, enum promise p, uint64_t count)
+{
+    w->checks->results[p].evaluated += count;
+}
+
 /* ---- I12: convictions ------------------------------------------------------------------------------------------------ */
 
 /* Live nodes that are connected over links that stand now, from `from`. */
@@ -258,13 +263,4 @@ void checks_final(struct world *w)
     checks_count(w, PROMISE_I3, counts.tasks_open == 0, "%u tasks have no result after heal", counts.tasks_open);
     w->figures.tasks_ended = counts.tasks_ended;
     w->figures.facts = facts_count(node_facts(first->node));
-}
-
-uint64_t world_end_digest(struct world *w)
-{
-    uint64_t d = w->digest;
-    for (size_t i = 0; i < w->node_count; i++)
-        if (w->nodes[i].node)
-            d = hash_mix(d, node_digest(w->nodes[i].node) ^ node_facts_digest(w->nodes[i].node));
-    return hash_mix(d, w->figures.steps);
 }

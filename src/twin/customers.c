@@ -100,13 +100,13 @@ static bool content_matches(const struct content *c, uint64_t offset, struct spa
     return true;
 }
 
-static struct operation *operation_new(struct world *w, struct customer *c, enum object_op op, struct key_state *key)
+static struct operation *operation_new(struct customer *c, enum object_op op, struct key_state *key)
 {
     for (size_t i = 0; i < OPERATIONS_MAX; i++) {
         struct operation *o = &c->operations[i];
         if (o->used)
             continue;
-        *o = (struct operation){.used = true, .op = op, .tag = ++c->tags, .key = key, .asked_at = w->now};
+        *o = (struct operation){.used = true, .op = op, .tag = ++c->tags, .key = key, .asked_at = node_now(c->gateway)};
         return o;
     }
     return NULL;
@@ -120,18 +120,18 @@ static struct operation *operation_find(struct customer *c, uint64_t tag)
     return NULL;
 }
 
-static void ask(struct world *w, struct customer *c, struct object_request *r)
+static void ask(struct customer *c, struct object_request *r)
 {
     r->client = SERVICE_REGION;
     if (!r->bucket.data)
         r->bucket = SPAN_LITERAL(BUCKET);
     struct event e = {.kind = EVENT_OBJECT, .object = r};
-    world_step(w, c->gateway, &e);
+    node_event(c->gateway, &e);
 }
 
 /* ---- requests -------------------------------------------------------------------------------------------------------- */
 
-static void put(struct world *w, struct customer *c)
+static void put(struct customer *c)
 {
     struct key_state *key;
     if (c->key_count < KEYS_MAX && rng_chance(&c->rng, 0.7)) {
@@ -140,37 +140,37 @@ static void put(struct world *w, struct customer *c)
     } else {
         key = c->key_count ? &c->keys[rng_below(&c->rng, c->key_count)] : NULL;
     }
-    struct operation *o = key && !key->busy ? operation_new(w, c, OBJECT_PUT_BEGIN, key) : NULL;
+    struct operation *o = key && !key->busy ? operation_new(c, OBJECT_PUT_BEGIN, key) : NULL;
     if (!o)
         return;
-    const struct scenario_workload *load = &w->scenario->workload;
+    const struct scenario_workload *load = &c->gateway->world->scenario->workload;
     o->content.seed = rng_u64(&c->rng) | 1;
     o->content.size = load->object_bytes_min + rng_below(&c->rng, load->object_bytes_max - load->object_bytes_min + 1);
     key->busy = true;
-    ask(w, c, &(struct object_request){.op = OBJECT_PUT_BEGIN, .tag = o->tag, .key = span_text(key->name), .size = o->content.size});
+    ask(c, &(struct object_request){.op = OBJECT_PUT_BEGIN, .tag = o->tag, .key = span_text(key->name), .size = o->content.size});
 }
 
-static void get(struct world *w, struct customer *c)
+static void get(struct customer *c)
 {
     struct key_state *key = c->key_count ? &c->keys[rng_below(&c->rng, c->key_count)] : NULL;
-    struct operation *o = key && !key->busy ? operation_new(w, c, OBJECT_GET, key) : NULL;
+    struct operation *o = key && !key->busy ? operation_new(c, OBJECT_GET, key) : NULL;
     if (!o)
         return;
     key->busy = true; /* no write of this customer meanwhile: then the answer is certain */
-    ask(w, c, &(struct object_request){.op = OBJECT_GET, .tag = o->tag, .key = span_text(key->name), .credit = UINT64_MAX / 2});
+    ask(c, &(struct object_request){.op = OBJECT_GET, .tag = o->tag, .key = span_text(key->name), .credit = UINT64_MAX / 2});
 }
 
-static void erase(struct world *w, struct customer *c)
+static void erase(struct customer *c)
 {
     struct key_state *key = c->key_count ? &c->keys[rng_below(&c->rng, c->key_count)] : NULL;
-    struct operation *o = key && !key->busy ? operation_new(w, c, OBJECT_DELETE, key) : NULL;
+    struct operation *o = key && !key->busy ? operation_new(c, OBJECT_DELETE, key) : NULL;
     if (!o)
         return;
     key->busy = true;
-    ask(w, c, &(struct object_request){.op = OBJECT_DELETE, .tag = o->tag, .key = span_text(key->name)});
+    ask(c, &(struct object_request){.op = OBJECT_DELETE, .tag = o->tag, .key = span_text(key->name)});
 }
 
-static void task(struct world *w, struct customer *c)
+static void task(struct customer *c)
 {
     struct key_state *key = c->key_count ? &c->keys[rng_below(&c->rng, c->key_count)] : NULL;
     if (!key || key->is.size == 0)
@@ -194,7 +194,7 @@ static void task(struct world *w, struct customer *c)
     };
     struct task_request r = {.op = TASK_CREATE, .client = SERVICE_REGION, .tag = ++c->tags, .spec = &spec};
     struct event e = {.kind = EVENT_TASK, .task = &r};
-    world_step(w, c->gateway, &e);
+    node_event(c->gateway, &e);
 }
 
 static double rate_of(const struct scenario_workload *l)
@@ -202,39 +202,44 @@ static double rate_of(const struct scenario_workload *l)
     return l->puts_per_hour + l->gets_per_hour + l->deletes_per_hour + l->tasks_per_hour;
 }
 
-static void next_request(struct world *w, struct customer *c)
+static void next_request(struct customer *c)
 {
-    double per_hour = rate_of(&w->scenario->workload);
+    double per_hour = rate_of(&c->gateway->world->scenario->workload);
     if (per_hour <= 0)
         return;
     double wait_s = -log1p(-rng_unit(&c->rng)) * 3600 / per_hour;
-    queue_add(&w->queue, w->now + (duration_ns)(wait_s * 1e9) + 1, HAPPEN_CUSTOMER, (uint32_t)(c - w->customers), 0, NULL);
+    node_later(c->gateway, node_now(c->gateway) + (duration_ns)(wait_s * 1e9) + 1, HAPPEN_CUSTOMER, 0, NULL);
 }
 
-static void bucket_create(struct world *w, struct customer *c)
+static void bucket_create(struct customer *c)
 {
-    ask(w, c, &(struct object_request){.op = OBJECT_BUCKET_CREATE, .policy = {.copies = 2, .where = PLACE_ORBIT}});
+    ask(c, &(struct object_request){.op = OBJECT_BUCKET_CREATE, .policy = {.copies = 2, .where = PLACE_ORBIT}});
     c->bucket_ready = true;
 }
 
-void customer_happen(struct world *w, uint32_t index)
+static struct customer *customer_of(const struct twin_node *gateway)
 {
-    struct customer *c = &w->customers[index];
-    if (w->healing)
+    return &gateway->world->customers[gateway->id - 1 - gateway->world->scenario->satellite_count];
+}
+
+void customer_happen(struct twin_node *gateway)
+{
+    struct customer *c = customer_of(gateway);
+    if (gateway->world->healing)
         return;
-    next_request(w, c);
+    next_request(c);
     if (!c->gateway->node || !node_ready(c->gateway->node) || !c->bucket_ready)
         return;
-    const struct scenario_workload *l = &w->scenario->workload;
+    const struct scenario_workload *l = &gateway->world->scenario->workload;
     double pick = rng_unit(&c->rng) * rate_of(l);
     if ((pick -= l->puts_per_hour) < 0)
-        put(w, c);
+        put(c);
     else if ((pick -= l->gets_per_hour) < 0)
-        get(w, c);
+        get(c);
     else if ((pick -= l->deletes_per_hour) < 0)
-        erase(w, c);
+        erase(c);
     else
-        task(w, c);
+        task(c);
 }
 
 /* ---- answers ------------------------------------------------------------------------------------------------------------ */
@@ -252,7 +257,7 @@ static void settle(struct key_state *k, struct content content)
     k->busy = false;
 }
 
-static void put_push(struct world *w, struct customer *c, struct operation *o)
+static void put_push(struct customer *c, struct operation *o)
 {
     uint64_t tag = o->tag;
     while (o->used && o->tag == tag && o->credit > 0 && o->sent < o->content.size) {
@@ -261,7 +266,7 @@ static void put_push(struct world *w, struct customer *c, struct operation *o)
         content_fill(&o->content, o->sent, b->data, size);
         o->sent += size;
         o->credit -= size;
-        ask(w, c, &(struct object_request){.op = OBJECT_PUT_DATA, .tag = tag, .data = slice_of(b, 0, size)});
+        ask(c, &(struct object_request){.op = OBJECT_PUT_DATA, .tag = tag, .data = slice_of(b, 0, size)});
         buf_unref(b);
     }
     if (o->used && o->tag == tag && o->sent == o->content.size && o->op == OBJECT_PUT_BEGIN) {
@@ -269,7 +274,7 @@ static void put_push(struct world *w, struct customer *c, struct operation *o)
         struct object_request r = {.op = OBJECT_PUT_END, .tag = tag};
         uint64_t h = content_hash(&o->content);
         memcpy(r.md5, &h, sizeof h);
-        ask(w, c, &r);
+        ask(c, &r);
     }
 }
 
@@ -279,20 +284,20 @@ static void latency_add(duration_ns latency, duration_ns *sum, duration_ns *max)
     *max = MAX(*max, latency);
 }
 
-static void put_answer(struct world *w, struct customer *c, struct operation *o, const struct object_reply *r)
+static void put_answer(struct customer *c, struct operation *o, const struct object_reply *r)
 {
     if (!r->final) {
         o->credit += r->credit;
-        put_push(w, c, o);
+        put_push(c, o);
         return;
     }
     o->used = false;
     if (r->status == ERR_OK) {
-        w->figures.puts_acked++;
-        latency_add(w->now - o->asked_at, &w->figures.put_latency_sum, &w->figures.put_latency_max);
+        node_figures(c->gateway)->puts_acked++;
+        latency_add(node_now(c->gateway) - o->asked_at, &node_figures(c->gateway)->put_latency_sum, &node_figures(c->gateway)->put_latency_max);
         settle(o->key, o->content);
     } else {
-        w->figures.puts_refused++;
+        node_figures(c->gateway)->puts_refused++;
         if (o->sent > 0)
             maybe_add(o->key, o->content);
         o->key->busy = false;
@@ -323,7 +328,7 @@ static bool get_right(const struct operation *o, const struct object_reply *r)
     return false;
 }
 
-static void get_answer(struct world *w, struct customer *c, struct operation *o, const struct object_reply *r)
+static void get_answer(struct customer *c, struct operation *o, const struct object_reply *r)
 {
     if (o->got == 0 && o->matching == 0)
         o->matching = UINT64_MAX;
@@ -342,52 +347,51 @@ static void get_answer(struct world *w, struct customer *c, struct operation *o,
             c->verify[was.verify_index] = VERIFY_DONE;
             c->verify_left--;
         }
-        w->figures.gets_ok++;
-        latency_add(w->now - was.asked_at, &w->figures.get_latency_sum, &w->figures.get_latency_max);
-        checks_count(w, PROMISE_I1, get_right(&was, r), "gateway %u read %s: %s, %llu bytes, which was never acknowledged so",
+        node_figures(c->gateway)->gets_ok++;
+        latency_add(node_now(c->gateway) - was.asked_at, &node_figures(c->gateway)->get_latency_sum, &node_figures(c->gateway)->get_latency_max);
+        node_promise(c->gateway, PROMISE_I1, get_right(&was, r), "gateway %u read %s: %s, %llu bytes, which was never acknowledged so",
                      c->gateway->id, was.key->name, err_name(r->status), (unsigned long long)was.got);
     } else {
-        w->figures.gets_refused++;
+        node_figures(c->gateway)->gets_refused++;
         if (was.verifying) /* no holder is in reach at this instant: asked again, until the bound is over */
             c->verify[was.verify_index] = VERIFY_DUE;
     }
 }
 
-void customer_object(struct world *w, struct twin_node *gateway, const struct object_reply *r)
+void customer_object(struct twin_node *gateway, const struct object_reply *r)
 {
-    struct customer *c = &w->customers[gateway->id - 1 - w->scenario->satellite_count];
+    struct customer *c = customer_of(gateway);
     struct operation *o = operation_find(c, r->tag);
     if (!o)
         return;
     if (o->op == OBJECT_GET) {
-        get_answer(w, c, o, r);
+        get_answer(c, o, r);
     } else if (o->op == OBJECT_DELETE) {
         o->used = false;
         if (r->status == ERR_OK || r->status == ERR_NOT_FOUND) {
-            w->figures.deletes_acked++;
+            node_figures(c->gateway)->deletes_acked++;
             settle(o->key, (struct content){0});
         } else {
             maybe_add(o->key, (struct content){0});
             o->key->busy = false;
         }
     } else {
-        put_answer(w, c, o, r);
+        put_answer(c, o, r);
     }
 }
 
-void customer_task(struct world *w, struct twin_node *gateway, const struct task_reply *r)
+void customer_task(struct twin_node *gateway, const struct task_reply *r)
 {
-    (void)gateway;
     if (r->op == TASK_CREATE && r->status == ERR_OK)
-        w->figures.tasks_created++;
+        node_figures(gateway)->tasks_created++;
 }
 
 /* What was under way when the gateway died is uncertain: the write may or may not have happened. */
-void customers_gateway_down(struct world *w, struct twin_node *gateway)
+void customers_gateway_down(struct twin_node *gateway)
 {
-    if (!scenario_is_gateway(w->scenario, gateway->id))
+    if (!scenario_is_gateway(gateway->world->scenario, gateway->id))
         return;
-    struct customer *c = &w->customers[gateway->id - 1 - w->scenario->satellite_count];
+    struct customer *c = customer_of(gateway);
     for (size_t i = 0; i < OPERATIONS_MAX; i++) {
         struct operation *o = &c->operations[i];
         if (!o->used)
@@ -402,13 +406,13 @@ void customers_gateway_down(struct world *w, struct twin_node *gateway)
     c->verify_open = 0;
 }
 
-void customers_gateway_ready(struct world *w, struct twin_node *gateway)
+void customers_gateway_ready(struct twin_node *gateway)
 {
-    if (!scenario_is_gateway(w->scenario, gateway->id))
+    if (!scenario_is_gateway(gateway->world->scenario, gateway->id))
         return;
-    struct customer *c = &w->customers[gateway->id - 1 - w->scenario->satellite_count];
+    struct customer *c = customer_of(gateway);
     if (!c->bucket_ready)
-        bucket_create(w, c);
+        bucket_create(c);
 }
 
 void customers_open(struct world *w)
@@ -420,7 +424,7 @@ void customers_open(struct world *w)
         struct customer *c = &w->customers[i];
         c->gateway = &w->nodes[w->scenario->satellite_count + i];
         c->rng = rng_stream(w->seed, 0x637573746f00 + i);
-        next_request(w, c);
+        next_request(c);
     }
 }
 
@@ -460,14 +464,14 @@ static void verify_more(struct world *w, struct customer *c)
         if (c->verify[index] != VERIFY_DUE)
             continue;
         struct key_state *k = key_at(w, index);
-        struct operation *o = operation_new(w, c, OBJECT_GET, k);
+        struct operation *o = operation_new(c, OBJECT_GET, k);
         if (!o)
             return;
         c->verify[index] = VERIFY_ASKED;
         c->verify_open++;
         o->verifying = true;
         o->verify_index = index;
-        ask(w, c, &(struct object_request){.op = OBJECT_GET, .tag = o->tag, .key = span_text(k->name), .credit = UINT64_MAX / 2});
+        ask(c, &(struct object_request){.op = OBJECT_GET, .tag = o->tag, .key = span_text(k->name), .credit = UINT64_MAX / 2});
     }
 }
 

@@ -17,14 +17,22 @@ void faults_close(struct world *w)
     text_free(&w->plan_remarks);
 }
 
+static void come_back(struct world *w, void *context, uint64_t number)
+{
+    (void)context;
+    struct twin_node *n = world_node(w, (node_id)number);
+    if (!n->node)
+        node_boot(n);
+}
+
 static void crash(struct world *w, struct twin_node *n, const struct fault *f)
 {
     if (!n->node)
         return;
     w->figures.crashes++;
     checks_crash(w, n);
-    node_crash(w, n);
-    queue_add(&w->queue, w->now + f->duration, HAPPEN_BOOT, n->id, 0, NULL);
+    node_crash(n);
+    world_serially(w, w->now + f->duration, come_back, NULL, n->id);
 }
 
 void fault_happen(struct world *w, const struct fault *f)

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "base/hash.h"
-#include "twin/world.h"
+#include "twin/shard.h"
 
 enum { PATH_MAX_SIZE = 256, PICTURE_BYTES = 4096, STDOUT_BYTES = 64 };
 #define SHUTTER_NS (50 * NS_PER_MS)
@@ -120,15 +120,14 @@ static void lane_remove(struct twin_node *n, uint64_t lane)
     }
 }
 
-static void outcome_queue(struct world *w, struct twin_node *n, duration_ns after, const struct lane_outcome *o)
+static void outcome_queue(struct twin_node *n, duration_ns after, const struct lane_outcome *o)
 {
-    struct lane_outcome *copy = malloc(sizeof *copy);
-    ASSERT(copy != NULL);
+    struct lane_outcome *copy = shard_alloc(n->shard, sizeof *copy);
     *copy = *o;
-    queue_add(&w->queue, w->now + after, HAPPEN_LANE, n->id, n->boot, copy);
+    node_later(n, node_now(n) + after, HAPPEN_LANE, n->boot, copy);
 }
 
-void lane_effect(struct world *w, struct twin_node *n, const struct effect_lane *e)
+void lane_effect(struct twin_node *n, const struct effect_lane *e)
 {
     struct lane_outcome o = {.lane = e->lane, .offset = e->offset, .size = e->size};
     struct lane_state *l = lane_of(n, e->lane, e->kind == LANE_FILE || e->kind == LANE_START);
@@ -143,21 +142,21 @@ void lane_effect(struct world *w, struct twin_node *n, const struct effect_lane 
     case LANE_START:
         text_copy(l->image, sizeof l->image, e->image);
         l->running = true;
-        l->started_at = w->now;
+        l->started_at = node_now(n);
         o.kind = LANE_STARTED;
-        outcome_queue(w, n, START_NS, &o);
+        outcome_queue(n, START_NS, &o);
         o.kind = LANE_EXITED;
-        outcome_queue(w, n, START_NS + MAX(e->modelled_ns, NS_PER_MS), &o);
+        outcome_queue(n, START_NS + MAX(e->modelled_ns, NS_PER_MS), &o);
         break;
     case LANE_STOP:
         if (l && l->running) {
             o.kind = LANE_STOP;
-            outcome_queue(w, n, NS_PER_MS, &o);
+            outcome_queue(n, NS_PER_MS, &o);
         }
         break;
     case LANE_READ:
         o.kind = LANE_DATA;
-        outcome_queue(w, n, NS_PER_MS, &o);
+        outcome_queue(n, NS_PER_MS, &o);
         break;
     case LANE_REMOVE:
         lane_remove(n, e->lane);
@@ -195,18 +194,18 @@ static int32_t application_run(struct lane_state *l)
     return 0;
 }
 
-static void lane_exit(struct world *w, struct twin_node *n, struct lane_state *l, bool stopped)
+static void lane_exit(struct twin_node *n, struct lane_state *l, bool stopped)
 {
     l->running = false;
-    uint64_t wall_us = (uint64_t)((w->now - l->started_at) / 1000);
+    uint64_t wall_us = (uint64_t)((node_now(n) - l->started_at) / 1000);
     struct event e = {.kind = EVENT_LANE, .lane = {.lane = l->lane, .kind = LANE_EXITED}};
     e.lane.usage = (struct lane_usage){.exit_code = stopped ? -1 : application_run(l), .signal = stopped ? 15 : 0,
                                        .cpu_us = wall_us, .memory_peak_bytes = 8 << 20, .wall_us = wall_us};
     e.lane.output = SPAN_LITERAL("modelled run\n");
-    world_step(w, n, &e);
+    node_event(n, &e);
 }
 
-static void lane_data(struct world *w, struct twin_node *n, struct lane_state *l, const struct lane_outcome *o)
+static void lane_data(struct twin_node *n, struct lane_state *l, const struct lane_outcome *o)
 {
     const struct lane_file *f = l ? file_of(l, o->path, false) : NULL;
     struct event e = {.kind = EVENT_LANE,
@@ -219,11 +218,11 @@ static void lane_data(struct world *w, struct twin_node *n, struct lane_state *l
         memcpy(b->data, f->data + o->offset, size);
         e.lane.data = slice_of(b, 0, size);
     }
-    world_step(w, n, &e);
+    node_event(n, &e);
     buf_unref(b);
 }
 
-void lane_happen(struct world *w, struct twin_node *n, uint64_t boot, void *data)
+void lane_happen(struct twin_node *n, uint32_t boot, void *data)
 {
     struct lane_outcome *o = data;
     struct lane_state *l = n->boot == boot && n->node ? lane_of(n, o->lane, false) : NULL;
@@ -231,36 +230,35 @@ void lane_happen(struct world *w, struct twin_node *n, uint64_t boot, void *data
     if (n->boot != boot || !n->node) {
         /* the node that asked is no more */
     } else if (o->kind == LANE_DATA) {
-        lane_data(w, n, l, o);
+        lane_data(n, l, o);
     } else if (l && l->running && o->kind == LANE_STARTED) {
-        world_step(w, n, &started);
+        node_event(n, &started);
     } else if (l && l->running) {
-        lane_exit(w, n, l, o->kind == LANE_STOP);
+        lane_exit(n, l, o->kind == LANE_STOP);
     }
-    free(o);
+    shard_free(n->shard, o);
 }
 
-void scene_effect(struct world *w, struct twin_node *n, const struct effect_capture *e)
+void scene_effect(struct twin_node *n, const struct effect_capture *e)
 {
-    struct scene_outcome *o = malloc(sizeof *o);
-    ASSERT(o != NULL);
+    struct scene_outcome *o = shard_alloc(n->shard, sizeof *o);
     *o = (struct scene_outcome){.op = e->op, .seed = hash_mix(hash64(e->tile, strlen(e->tile)), (uint64_t)e->wall ^ n->id)};
-    queue_add(&w->queue, w->now + SHUTTER_NS, HAPPEN_SCENE, n->id, n->boot, o);
+    node_later(n, node_now(n) + SHUTTER_NS, HAPPEN_SCENE, n->boot, o);
 }
 
-void scene_happen(struct world *w, struct twin_node *n, uint64_t boot, void *data)
+void scene_happen(struct twin_node *n, uint32_t boot, void *data)
 {
     struct scene_outcome *o = data;
     if (n->boot == boot && n->node) {
         struct buf *b = host_buf_new(n, PICTURE_BYTES);
-        struct rng r = rng_stream(w->seed, o->seed);
+        struct rng r = rng_stream(n->world->seed, o->seed);
         for (size_t i = 0; i < PICTURE_BYTES; i += 8) {
             uint64_t v = rng_u64(&r);
             memcpy(b->data + i, &v, 8);
         }
         struct event e = {.kind = EVENT_SCENE, .scene = {.op = o->op, .data = slice_of(b, 0, PICTURE_BYTES)}};
-        world_step(w, n, &e);
+        node_event(n, &e);
         buf_unref(b);
     }
-    free(o);
+    shard_free(n->shard, o);
 }

@@ -4,322 +4,429 @@
  * Model:   a link stands while both ends point at each other, the contact plan's geometry holds, nobody cut it and both
  *          nodes live. Bringing an optical link up takes a slew of 2 s plus an exponential acquisition time with mean
  *          12 s (spiral search, Hechenblaikner arXiv 2302.09080; mean of a published operational figure), ground and fibre links 1 s.
- *          Each direction is a line of the contact's rate and the range's light time. Light time is taken from the
- *          propagated orbits every 4 s and linearly between: within 1 us of the truth (range accelerates by at most
- *          0.11 km/s^2 at a station's zenith, so a t^2 / 8 < 0.25 km).
+ *          Each direction is a line of the contact's rate; a bundle arrives framing plus light time after its last bit left.
+ * Ends:    each node has its own end of a link and knows of the other only what came over: that the other beam was seen or
+ *          lost (noticed 10 ms after light time), that acquisition is complete. The end with the lower id leads: it knows
+ *          both pointings, draws the acquisition time and says when the link is up. Frames that reach an end that
+ *          is not up with the same epoch are lost; the sender hears of it when its own end goes down.
+ * Draws:   acquisition and loss come from streams of (seed, end), so another link never shifts them.
  */
-#include <stdlib.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "twin/world.h"
+#include "twin/shard.h"
 
 #define SLEW_NS (2 * NS_PER_S)
 #define ACQUIRE_MEAN_NS (12 * NS_PER_S)
 #define PLAIN_UP_NS NS_PER_S
 #define LOSS_NOTICE_NS (200 * NS_PER_MS)
-#define LIGHT_SLICE_NS (4 * NS_PER_S)
 
-struct transfer { /* one bundle on its way, until the sender is told */
-    struct transfer *next, *previous;
-    struct link_state *link;
-    uint64_t transfer, receipt;
-    node_id from, to;
-    uint32_t from_boot;
-    err status;
-    bool lost, answered, told; /* told: the sender got its SENT */
-    uint8_t queued;            /* entries of the queue that point here */
-    size_t size;
-    uint8_t *data;
+struct sending { /* a bundle whose sender waits to be told */
+    struct sending *next, *previous;
+    uint64_t transfer;
+    uint32_t serial, boot;
+    node_id peer;
 };
 
-struct link_state {
-    node_id a, b;
-    bool pointed[2]; /* by a, by b */
+struct link_end {
+    struct twin_node *node, *peer;
+    bool pointed, seen; /* this beam is on the peer; the peer's beam was seen (the leading end keeps that) */
     bool up, pending;
-    uint64_t epoch; /* grows with every change; older happenings are void */
-    mono_ns busy_until[2];
-    mono_ns cut_until, edge_at;
+    uint32_t epoch;     /* grows with every change at the leading end; older happenings are void */
+    uint32_t serials;
     uint64_t rate_bps;
-    struct transfer *transfers;
-    uint64_t receipts;
-    int64_t light_slice;         /* the memo holds the light time at both ends of this slice of wall time */
+    mono_ns busy_until, cut_until, edge_at;
+    struct sending *first, *last; /* oldest first */
+    struct rng rng;
+    uint64_t light_slice;
     duration_ns light_at[2];
-    bool light_known;
 };
 
-static duration_ns light_time(struct world *w, struct link_state *l)
+static struct link_end *end_find(const struct twin_node *n, node_id peer, size_t *at)
 {
-    tai_ns wall = world_wall(w);
-    int64_t slice = wall / LIGHT_SLICE_NS;
-    if (!l->light_known || l->light_slice != slice) {
-        bool next = l->light_known && l->light_slice + 1 == slice;
-        l->light_at[0] = next ? l->light_at[1] : sky_light_time(w->sky, l->a, l->b, slice * LIGHT_SLICE_NS);
-        l->light_at[1] = sky_light_time(w->sky, l->a, l->b, (slice + 1) * LIGHT_SLICE_NS);
-        l->light_slice = slice;
-        l->light_known = true;
+    size_t low = 0, high = n->link_count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (n->links[middle]->peer->id < peer)
+            low = middle + 1;
+        else
+            high = middle;
     }
-    if (l->light_at[0] < 0 || l->light_at[1] < 0)
-        return 1; /* no position: the link is about to end */
-    duration_ns into = (wall - slice * LIGHT_SLICE_NS) / NS_PER_US;
-    return MAX(l->light_at[0] + (l->light_at[1] - l->light_at[0]) * into / (LIGHT_SLICE_NS / NS_PER_US), 1);
+    *at = low;
+    return low < n->link_count && n->links[low]->peer->id == peer ? n->links[low] : NULL;
 }
 
-static struct link_state *link_of(struct world *w, node_id a, node_id b, bool make)
+/* This node's end of the link; made when it is first spoken of. */
+static struct link_end *end_of(struct twin_node *n, node_id peer)
 {
-    uint64_t key = (uint64_t)MIN(a, b) << 32 | MAX(a, b);
-    if (!make) {
-        struct link_state **found = map_find_u64(&w->links, key);
-        return found ? *found : NULL;
+    size_t at;
+    struct link_end *l = end_find(n, peer, &at);
+    if (l)
+        return l;
+    l = calloc(1, sizeof *l);
+    n->links = realloc(n->links, (n->link_count + 1) * sizeof *n->links);
+    ASSERT(l != NULL && n->links != NULL);
+    memmove(n->links + at + 1, n->links + at, (n->link_count - at) * sizeof *n->links);
+    n->links[at] = l;
+    n->link_count++;
+    l->node = n;
+    l->peer = world_node(n->world, peer);
+    l->edge_at = TIME_NEVER;
+    l->rng = node_stream(n, 0x6c696e6b00000000 + peer);
+    return l;
+}
+
+static bool leads(const struct link_end *l)
+{
+    return l->node->id < l->peer->id;
+}
+
+static void light_refresh(struct link_end *l)
+{
+    const struct world *w = l->node->world;
+    if (l->light_slice == light_slice(w))
+        return;
+    light_pair(w, l->node->id, l->peer->id, l->light_at);
+    l->light_slice = light_slice(w);
+}
+
+static duration_ns light_time(struct link_end *l)
+{
+    light_refresh(l);
+    return light_between(l->node->world, l->light_at, node_now(l->node));
+}
+
+static duration_ns light_least(struct link_end *l)
+{
+    light_refresh(l);
+    return MIN(l->light_at[0], l->light_at[1]);
+}
+
+duration_ns links_light_min(struct twin_node *n)
+{
+    duration_ns least = TIME_NEVER;
+    for (size_t i = 0; i < n->link_count; i++) {
+        struct link_end *l = n->links[i];
+        if ((l->up || l->pending) && l->peer->shard != n->shard)
+            least = MIN(least, light_least(l));
     }
-    struct link_state **slot = map_put_u64(&w->links, key, NULL);
-    ASSERT(slot != NULL);
-    if (!*slot) {
-        *slot = calloc(1, sizeof **slot);
-        ASSERT(*slot != NULL);
-        (*slot)->a = MIN(a, b);
-        (*slot)->b = MAX(a, b);
-        (*slot)->edge_at = TIME_NEVER;
-        for (int end = 0; end < 2; end++) {
-            struct twin_node *n = world_node(w, end ? (*slot)->b : (*slot)->a);
-            n->links = realloc(n->links, (n->link_count + 1) * sizeof(struct link_state *));
-            ASSERT(n->links != NULL);
-            n->links[n->link_count++] = *slot;
-        }
-    }
-    return *slot;
+    return least;
 }
 
-static void transfer_remove(struct transfer *t)
+/* From now on things may be sent that arrive light time and framing later. */
+static void crossing_begins(struct link_end *l)
 {
-    if (t->previous)
-        t->previous->next = t->next;
-    else
-        t->link->transfers = t->next;
-    if (t->next)
-        t->next->previous = t->previous;
-    free(t->data);
-    free(t);
+    struct shard *s = l->node->shard;
+    if (l->peer->shard != s)
+        s->light_min = MIN(s->light_min, light_least(l));
 }
 
-static void transfer_queue(struct world *w, struct transfer *t, mono_ns at, enum happening kind)
+/* ---- up and down --------------------------------------------------------------------------------------------------- */
+
+static void tell_node(struct link_end *l, bool up)
 {
-    t->queued++;
-    queue_add(&w->queue, at, kind, kind == HAPPEN_FRAME ? t->to : t->from, 0, t);
+    node_later(l->node, node_now(l->node), HAPPEN_LINK_TELL, up, l);
 }
 
-static void transfer_settle(struct transfer *t)
+static void sending_unlink(struct link_end *l, struct sending *s)
 {
-    if (t->queued == 0 && t->told)
-        transfer_remove(t);
+    *(s->previous ? &s->previous->next : &l->first) = s->next;
+    *(s->next ? &s->next->previous : &l->last) = s->previous;
 }
 
-static void transfer_answer(struct world *w, struct transfer *t, err status, mono_ns at)
+static void sending_answer(struct link_end *l, struct sending *s, err status)
 {
-    t->answered = true;
-    t->status = status;
-    transfer_queue(w, t, at, HAPPEN_SENT);
+    node_later(l->node, node_now(l->node), HAPPEN_SENT, (uint32_t)status, s);
 }
 
-static void down(struct world *w, struct link_state *l)
+static void down(struct link_end *l)
 {
-    l->epoch++;
+    if (leads(l))
+        l->epoch++;
     l->pending = false;
     if (!l->up)
         return;
     l->up = false;
-    /* Transfers of this epoch fail; each answers for itself when its time comes, at once for those. */
-    for (struct transfer *t = l->transfers; t; t = t->next) {
-        if (!t->answered)
-            transfer_answer(w, t, ERR_UNREACHABLE, w->now);
+    while (l->first) { /* what was not acknowledged has failed */
+        struct sending *s = l->first;
+        sending_unlink(l, s);
+        sending_answer(l, s, ERR_UNREACHABLE);
     }
-    queue_add(&w->queue, w->now, HAPPEN_LINK_EVENT, l->a, 0, l);
-    queue_add(&w->queue, w->now, HAPPEN_LINK_EVENT, l->b, 0, l);
+    if (leads(l))
+        node_post(l->node, l->peer, node_now(l->node) + light_time(l) + NOTICE_NS, HAPPEN_LINK_DOWN, l->epoch - 1, NULL);
+    tell_node(l, false);
 }
 
-/* Decides whether the link should stand now, starts or ends it, and looks again at the next edge of the plan. */
-static void evaluate(struct world *w, struct link_state *l)
+static void begin_acquisition(struct link_end *l, const struct contact *c)
 {
-    tai_ns wall = world_wall(w);
-    const struct contact *c = sky_contact_at(w->sky, l->a, l->b, wall);
-    bool pointed = l->pointed[0] && l->pointed[1];
-    bool alive = world_node(w, l->a)->node && world_node(w, l->b)->node;
-    bool want = pointed && alive && c && w->now >= l->cut_until;
-    if (!want) {
-        down(w, l);
-    } else if (!l->up && !l->pending) {
-        l->pending = true;
-        l->epoch++;
-        l->rate_bps = c->rate_bps;
-        duration_ns wait = PLAIN_UP_NS;
-        if (c->kind == LINK_ISL)
-            wait = SLEW_NS + (duration_ns)(-log1p(-rng_unit(&w->link_rng)) * (double)ACQUIRE_MEAN_NS);
-        queue_add(&w->queue, w->now + wait, HAPPEN_LINK_UP, 0, l->epoch, l);
-    }
-    if (!pointed)
-        return;
-    const struct contact *next = c ? NULL : sky_contact_next(w->sky, l->a, l->b, wall);
-    tai_ns edge_wall = c ? MIN(c->end, TIME_NEVER - 1) + 1 : next ? next->start : sky_plan_end(w->sky) + 1;
-    if (edge_wall > sky_plan_end(w->sky)) /* the plan will reach further by then */
-        edge_wall = sky_plan_end(w->sky) - NS_PER_HOUR;
-    mono_ns at = w->now + MAX(edge_wall - wall, NS_PER_S);
-    if (w->now < l->cut_until)
+    l->pending = true;
+    l->epoch++;
+    l->rate_bps = c->rate_bps;
+    duration_ns wait = PLAIN_UP_NS;
+    if (c->kind == LINK_ISL)
+        wait = SLEW_NS + (duration_ns)(-log1p(-rng_unit(&l->rng)) * (double)ACQUIRE_MEAN_NS);
+    crossing_begins(l);
+    node_later(l->node, node_now(l->node) + wait, HAPPEN_LINK_ACQUIRED, l->epoch, l);
+}
+
+/* Looks again when the plan's geometry changes or a cut heals. */
+static void edge_plan(struct link_end *l, const struct contact *c)
+{
+    const struct sky *sky = l->node->world->sky;
+    mono_ns now = node_now(l->node);
+    tai_ns wall = node_wall(l->node);
+    const struct contact *next = c ? NULL : sky_contact_next(sky, l->node->id, l->peer->id, wall);
+    tai_ns edge_wall = c ? MIN(c->end, TIME_NEVER - 1) + 1 : next ? next->start : sky_plan_end(sky) + 1;
+    if (edge_wall > sky_plan_end(sky)) /* the plan will reach further by then */
+        edge_wall = sky_plan_end(sky) - NS_PER_HOUR;
+    mono_ns at = now + MAX(edge_wall - wall, NS_PER_S);
+    if (now < l->cut_until)
         at = MIN(at, l->cut_until);
-    if (at < l->edge_at || l->edge_at <= w->now) {
+    if (at < l->edge_at || l->edge_at <= now) {
         l->edge_at = at;
-        queue_add(&w->queue, at, HAPPEN_LINK_EDGE, 0, 0, l);
+        node_later(l->node, at, HAPPEN_LINK_EDGE, 0, l);
     }
 }
 
-void link_edge(struct world *w, struct link_state *l)
+/* Decides whether the link may stand as far as this end knows; the leading end starts it. */
+static void evaluate(struct link_end *l)
 {
-    if (l->edge_at <= w->now)
-        l->edge_at = TIME_NEVER;
-    evaluate(w, l);
+    const struct contact *c = sky_contact_at(l->node->world->sky, l->node->id, l->peer->id, node_wall(l->node));
+    bool may = l->pointed && l->node->node && c && node_now(l->node) >= l->cut_until;
+    if (!may || (leads(l) && !l->seen))
+        down(l);
+    else if (leads(l) && !l->up && !l->pending)
+        begin_acquisition(l, c);
+    if (l->pointed)
+        edge_plan(l, c);
 }
 
-void link_up(struct world *w, struct link_state *l, uint64_t epoch)
+static void point(struct link_end *l, bool on)
+{
+    if (l->pointed == on)
+        return;
+    l->pointed = on;
+    if (!leads(l)) /* the other end sees this beam, or misses it */
+        node_post(l->node, l->peer, node_now(l->node) + light_time(l) + NOTICE_NS, HAPPEN_LINK_SEEN, on, NULL);
+}
+
+static void acquired(struct link_end *l, uint32_t epoch)
 {
     if (epoch != l->epoch || !l->pending)
         return;
     l->pending = false;
     l->up = true;
-    l->busy_until[0] = l->busy_until[1] = w->now;
-    queue_add(&w->queue, w->now, HAPPEN_LINK_EVENT, l->a, 1, l);
-    queue_add(&w->queue, w->now, HAPPEN_LINK_EVENT, l->b, 1, l);
+    l->busy_until = node_now(l->node);
+    node_post(l->node, l->peer, node_now(l->node) + light_time(l) + FRAMING_NS, HAPPEN_LINK_UP, epoch, NULL);
+    tell_node(l, true);
 }
 
-void link_event(struct world *w, struct link_state *l, uint32_t subject, uint64_t up)
+static void came_up(struct link_end *l, uint32_t epoch)
 {
-    struct twin_node *n = world_node(w, subject);
-    struct event e = {.kind = EVENT_LINK,
-                      .link = {.peer = subject == l->a ? l->b : l->a, .up = up != 0, .rate_bps = l->rate_bps}};
-    if (n->node)
-        world_step(w, n, &e);
+    const struct contact *c = sky_contact_at(l->node->world->sky, l->node->id, l->peer->id, node_wall(l->node));
+    if (!l->pointed || !l->node->node || !c || node_now(l->node) < l->cut_until || l->up)
+        return; /* the leading end hears of the reason, or sees it itself */
+    l->up = true;
+    l->epoch = epoch;
+    l->rate_bps = c->rate_bps;
+    l->busy_until = node_now(l->node);
+    crossing_begins(l);
+    tell_node(l, true);
 }
 
-void link_point(struct world *w, struct twin_node *n, const struct effect_point *e)
+static void tell(struct link_end *l, bool up)
 {
-    if (!world_node(w, e->peer))
+    struct event e = {.kind = EVENT_LINK, .link = {.peer = l->peer->id, .up = up, .rate_bps = l->rate_bps}};
+    node_event(l->node, &e);
+}
+
+void link_point(struct twin_node *n, const struct effect_point *e)
+{
+    if (!world_node(n->world, e->peer) || e->peer == n->id)
         return;
-    struct link_state *l = link_of(w, n->id, e->peer, true);
-    l->pointed[n->id == l->b] = e->on;
-    evaluate(w, l);
+    struct link_end *l = end_of(n, e->peer);
+    point(l, e->on);
+    evaluate(l);
 }
 
-void link_node_changed(struct world *w, struct twin_node *n)
+void link_node_changed(struct twin_node *n)
 {
     for (size_t i = 0; i < n->link_count; i++) {
-        struct link_state *l = n->links[i];
         if (!n->node)
-            l->pointed[n->id == l->b] = false; /* it starts anew without a memory of where it pointed */
-        evaluate(w, l);
+            point(n->links[i], false); /* it starts anew without a memory of where it pointed */
+        evaluate(n->links[i]);
     }
 }
 
 void link_cut(struct world *w, node_id a, node_id b, mono_ns until)
 {
-    struct link_state *l = link_of(w, a, b, true);
-    l->cut_until = MAX(l->cut_until, until);
-    evaluate(w, l);
-    queue_add(&w->queue, until, HAPPEN_LINK_EDGE, 0, 0, l);
+    for (int i = 0; i < 2; i++) {
+        struct link_end *l = end_of(world_node(w, i ? b : a), i ? a : b);
+        l->cut_until = MAX(l->cut_until, until);
+        evaluate(l);
+        node_later(l->node, until, HAPPEN_LINK_EDGE, 0, l);
+    }
 }
 
 bool link_connected(struct world *w, node_id a, node_id b)
 {
-    const struct link_state *l = link_of(w, a, b, false);
-    return l && l->up;
+    size_t at;
+    const struct link_end *here = end_find(world_node(w, a), b, &at);
+    const struct link_end *there = here && here->up ? end_find(world_node(w, b), a, &at) : NULL;
+    return there && there->up;
 }
 
-void link_send(struct world *w, struct twin_node *n, const struct effect_send *e)
+/* ---- bundles --------------------------------------------------------------------------------------------------------- */
+
+static struct host_buf *frame_make(struct twin_node *n, const struct effect_send *e)
 {
-    struct link_state *l = link_of(w, n->id, e->peer, true);
-    struct transfer *t = calloc(1, sizeof *t);
-    ASSERT(t != NULL);
-    *t = (struct transfer){.link = l, .transfer = e->transfer, .from = n->id, .from_boot = n->boot, .to = e->peer,
-                           .next = l->transfers};
+    size_t size = 0, at = 0;
     for (size_t i = 0; i < COUNT_OF(e->parts); i++)
-        t->size += e->parts[i].size;
-    t->data = malloc(MAX(t->size, (size_t)1));
-    ASSERT(t->data != NULL);
-    size_t at = 0;
+        size += e->parts[i].size;
+    struct host_buf *frame = host_buf_frame(n, size);
     for (size_t i = 0; i < COUNT_OF(e->parts); i++) {
         struct slice part = e->parts[i];
         if (part.size)
-            memcpy(t->data + at, part.data, part.size);
+            memcpy(frame->buf.data + at, part.data, part.size);
         at += part.size;
         slice_drop(&part);
     }
-    if (l->transfers)
-        l->transfers->previous = t;
-    l->transfers = t;
-    w->figures.frames++;
+    return frame;
+}
+
+void link_send(struct twin_node *n, const struct effect_send *e)
+{
+    struct world *w = n->world;
+    struct link_end *l = end_of(n, e->peer);
+    struct sending *s = shard_alloc(n->shard, sizeof *s);
+    struct host_buf *frame = frame_make(n, e);
+    *s = (struct sending){.transfer = e->transfer, .serial = ++l->serials, .boot = n->boot, .peer = e->peer};
+    node_figures(n)->frames++;
     if (!l->up) {
-        transfer_answer(w, t, ERR_UNREACHABLE, w->now);
+        shard_free(n->shard, frame);
+        sending_answer(l, s, ERR_UNREACHABLE);
         return;
     }
-    int direction = n->id == l->b;
-    duration_ns light = light_time(w, l);
-    duration_ns line = (duration_ns)((double)t->size * 8e9 / (double)MAX(l->rate_bps, (uint64_t)1)) + 1;
-    mono_ns leaves = MAX(w->now, l->busy_until[direction]) + line;
-    l->busy_until[direction] = leaves;
-    t->lost = w->faults_on && !w->healing && rng_chance(&w->loss_rng, w->scenario->faults.frame_loss);
-    mono_ns arrives = leaves + light;
-    transfer_queue(w, t, t->lost ? arrives + LOSS_NOTICE_NS : arrives, HAPPEN_FRAME);
-}
-
-void link_frame(struct world *w, struct transfer *t)
-{
-    t->queued--;
-    if (t->answered) { /* the link went down under it: the sender is told or will be */
-        transfer_settle(t);
+    s->previous = l->last;
+    *(l->last ? &l->last->next : &l->first) = s;
+    l->last = s;
+    duration_ns line = (duration_ns)((double)frame->buf.size * 8e9 / (double)MAX(l->rate_bps, (uint64_t)1)) + 1;
+    mono_ns leaves = MAX(node_now(n), l->busy_until) + line;
+    mono_ns arrives = leaves + light_time(l) + FRAMING_NS;
+    l->busy_until = leaves;
+    bool lost = w->faults_on && !w->healing && rng_chance(&l->rng, w->scenario->faults.frame_loss);
+    if (w->engine->tell_frames)
+        record_frame(n, e->peer, frame->buf.data, frame->buf.size, lost);
+    if (lost) {
+        node_figures(n)->frames_lost++;
+        shard_free(n->shard, frame);
+        node_later(n, arrives + LOSS_NOTICE_NS, HAPPEN_TIMEOUT, s->serial, l);
         return;
     }
-    if (t->lost) {
-        w->figures.frames_lost++;
-        transfer_answer(w, t, ERR_TIMEOUT, w->now);
+    frame->serial = s->serial;
+    frame->epoch = l->epoch;
+    node_post(n, l->peer, arrives, HAPPEN_FRAME, 0, frame);
+}
+
+static void frame_arrives(struct twin_node *n, struct link_end *l, struct host_buf *frame)
+{
+    if (!n->node || !l->up || l->epoch != frame->epoch) {
+        shard_free(n->shard, frame);
         return;
     }
-    struct twin_node *n = world_node(w, t->to);
-    t->receipt = ++t->link->receipts;
-    struct buf *b = host_buf_new(n, t->size);
-    memcpy(b->data, t->data, t->size);
-    free(t->data);
-    t->data = NULL;
-    struct event e = {.kind = EVENT_FRAME, .frame = {.peer = t->from, .receipt = t->receipt, .data = slice_of(b, 0, b->size)}};
-    if (n->node)
-        world_step(w, n, &e);
-    buf_unref(b);
+    host_buf_lend(frame, n);
+    struct event e = {.kind = EVENT_FRAME,
+                      .frame = {.peer = l->peer->id, .receipt = frame->serial, .data = slice_of(&frame->buf, 0, frame->buf.size)}};
+    node_event(n, &e);
+    buf_unref(&frame->buf);
 }
 
-void link_accept(struct world *w, struct twin_node *n, const struct effect_accept *e)
+void link_accept(struct twin_node *n, const struct effect_accept *e)
 {
-    struct link_state *l = link_of(w, n->id, e->peer, false);
-    for (struct transfer *t = l ? l->transfers : NULL; t; t = t->next) {
-        if (t->to != n->id || t->receipt != e->receipt || t->answered)
-            continue;
-        transfer_answer(w, t, e->status == ERR_OK ? ERR_OK : ERR_BUSY, w->now + light_time(w, l));
+    size_t at;
+    struct link_end *l = end_find(n, e->peer, &at);
+    if (!l || !l->up)
+        return; /* the sender is told that the link went down */
+    err status = e->status == ERR_OK ? ERR_OK : ERR_BUSY;
+    node_post(n, l->peer, node_now(n) + light_time(l) + FRAMING_NS, HAPPEN_ACCEPTED, (uint32_t)e->receipt,
+              (void *)(uintptr_t)status);
+}
+
+static void answered(struct twin_node *n, struct link_end *l, uint32_t serial, err status)
+{
+    struct sending *s = l->first;
+    while (s && s->serial != serial)
+        s = s->next;
+    if (!s)
+        return; /* the link went down meanwhile, and it was told so */
+    sending_unlink(l, s);
+    struct event e = {.kind = EVENT_SENT, .sent = {.peer = s->peer, .transfer = s->transfer, .status = status}};
+    bool same = s->boot == n->boot;
+    shard_free(n->shard, s);
+    if (same)
+        node_event(n, &e);
+}
+
+static void sent(struct twin_node *n, struct sending *s, err status)
+{
+    struct event e = {.kind = EVENT_SENT, .sent = {.peer = s->peer, .transfer = s->transfer, .status = status}};
+    bool same = s->boot == n->boot;
+    shard_free(n->shard, s);
+    if (same)
+        node_event(n, &e);
+}
+
+static void edge(struct link_end *l)
+{
+    if (l->edge_at <= node_now(l->node))
+        l->edge_at = TIME_NEVER;
+    evaluate(l);
+}
+
+void link_happen(struct twin_node *n, const struct queue_entry *q)
+{
+    if (q->kind == HAPPEN_SENT) {
+        sent(n, q->data, (err)q->number);
         return;
+    }
+    bool own = q->kind == HAPPEN_LINK_EDGE || q->kind == HAPPEN_LINK_ACQUIRED || q->kind == HAPPEN_LINK_TELL ||
+               q->kind == HAPPEN_TIMEOUT;
+    struct link_end *l = own ? q->data : end_of(n, queue_order_from(q->order));
+    if (q->kind == HAPPEN_LINK_EDGE) {
+        edge(l);
+    } else if (q->kind == HAPPEN_LINK_ACQUIRED) {
+        acquired(l, q->number);
+    } else if (q->kind == HAPPEN_LINK_TELL) {
+        tell(l, q->number != 0);
+    } else if (q->kind == HAPPEN_TIMEOUT) {
+        answered(n, l, q->number, ERR_TIMEOUT);
+    } else if (q->kind == HAPPEN_LINK_SEEN) {
+        l->seen = q->number != 0;
+        evaluate(l);
+    } else if (q->kind == HAPPEN_LINK_UP) {
+        came_up(l, q->number);
+    } else if (q->kind == HAPPEN_LINK_DOWN) {
+        if (l->up && l->epoch == q->number)
+            down(l);
+    } else if (q->kind == HAPPEN_FRAME) {
+        frame_arrives(n, l, q->data);
+    } else {
+        ASSERT(q->kind == HAPPEN_ACCEPTED);
+        answered(n, l, q->number, (err)(uintptr_t)q->data);
     }
 }
 
-void link_sent(struct world *w, struct transfer *t)
+void links_free(struct twin_node *n)
 {
-    struct twin_node *n = world_node(w, t->from);
-    struct event e = {.kind = EVENT_SENT, .sent = {.peer = t->to, .transfer = t->transfer, .status = t->status}};
-    t->queued--;
-    t->told = true;
-    if (n->node && n->boot == t->from_boot)
-        world_step(w, n, &e);
-    transfer_settle(t);
-}
-
-void links_free(struct world *w)
-{
-    for (struct map_node *m = map_first(&w->links); m; m = map_next(&w->links, m)) {
-        struct link_state *l = *(struct link_state **)map_value(m);
-        while (l->transfers)
-            transfer_remove(l->transfers);
+    for (size_t i = 0; i < n->link_count; i++) {
+        struct link_end *l = n->links[i];
+        while (l->first) {
+            struct sending *s = l->first;
+            sending_unlink(l, s);
+            shard_free(n->shard, s);
+        }
         free(l);
     }
+    free(n->links);
 }

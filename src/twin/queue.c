@@ -4,17 +4,17 @@
 
 static bool before(const struct queue_entry *a, const struct queue_entry *b)
 {
-    return a->at != b->at ? a->at < b->at : a->sequence < b->sequence;
+    return a->at != b->at ? a->at < b->at : a->order < b->order;
 }
 
-void queue_add(struct queue *q, mono_ns at, uint32_t kind, uint32_t subject, uint64_t number, void *data)
+void queue_add(struct queue *q, const struct queue_entry *e)
 {
     if (q->count == q->capacity) {
         q->capacity = MAX((size_t)1024, q->capacity * 2);
         q->entries = realloc(q->entries, q->capacity * sizeof *q->entries);
         ASSERT(q->entries != NULL);
     }
-    struct queue_entry fresh = {at, q->sequence++, kind, subject, number, data};
+    const struct queue_entry fresh = *e;
     size_t i = q->count++;
     while (i > 0 && before(&fresh, &q->entries[(i - 1) / 4])) {
         q->entries[i] = q->entries[(i - 1) / 4];
@@ -28,7 +28,7 @@ bool queue_take(struct queue *q, struct queue_entry *out)
     if (q->count == 0)
         return false;
     *out = q->entries[0];
-    struct queue_entry last = q->entries[--q->count];
+    const struct queue_entry last = q->entries[--q->count];
     size_t i = 0;
     for (;;) {
         size_t child = 4 * i + 1;

@@ -1,9 +1,10 @@
 /*
- * twin/queue.h - virtual time: what happens next, in the order (instant, sequence).
+ * twin/queue.h - virtual time: what happens next, in an order that comes from the entries alone.
  *
- * Story:   a 4-ary heap of small entries. Equal instants come out in the order they went in, so that a run is one
- *          history. Entries are values; what they point to belongs to whoever put them in.
- * Owns:    its array (malloc).
+ * Story:   a 4-ary heap of small entries, ordered by (instant, order). The caller makes `order` from destination, source and
+ *          the source's count, so that the order of two entries does not depend on which of several queues held them.
+ *          Entries are values; what they point to belongs to whoever put them in.
+ * Owns:    its array (malloc).   Threads: single owner.
  */
 #ifndef NOCT_TWIN_QUEUE_H
 #define NOCT_TWIN_QUEUE_H
@@ -12,21 +13,37 @@
 
 struct queue_entry {
     mono_ns at;
-    uint64_t sequence;
-    uint32_t kind;
-    uint32_t subject; /* usually a node id */
-    uint64_t number;  /* an alarm's version, a link's epoch, … */
+    uint64_t order;  /* queue_order(); equal ones at one instant must not exist */
     void *data;
+    uint32_t number; /* a boot count, a link's epoch, … */
+    uint32_t kind;
 };
 
 struct queue {
     struct queue_entry *entries;
     size_t count, capacity;
-    uint64_t sequence;
 };
 
-void queue_add(struct queue *q, mono_ns at, uint32_t kind, uint32_t subject, uint64_t number, void *data);
+/* Destination and source below 2^17; of `sequence` the low 30 bits count: it grows with each entry of one source. */
+static inline uint64_t queue_order(uint32_t to, uint32_t from, uint32_t sequence)
+{
+    return (uint64_t)to << 47 | (uint64_t)from << 30 | (sequence & 0x3fffffffu);
+}
+static inline uint32_t queue_order_to(uint64_t order)
+{
+    return (uint32_t)(order >> 47);
+}
+static inline uint32_t queue_order_from(uint64_t order)
+{
+    return (uint32_t)(order >> 30) & 0x1ffffu;
+}
+
+void queue_add(struct queue *q, const struct queue_entry *e);
 bool queue_take(struct queue *q, struct queue_entry *out); /* false: empty */
+static inline mono_ns queue_next(const struct queue *q)    /* TIME_NEVER: empty */
+{
+    return q->count ? q->entries[0].at : TIME_NEVER;
+}
 void queue_free(struct queue *q);
 
 #endif

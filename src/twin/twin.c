@@ -34,10 +34,10 @@ int twin_run(const struct scenario *s, const struct twin_options *options)
             world_close(w);
         return 1;
     }
-    w->on_trace = report_trace;
-    w->on_progress = report_progress;
-    w->on_sample = sampled;
-    w->trace_context = w->progress_context = w->sample_context = &report;
+    w->threads = options->threads;
+    w->shards_wanted = options->shards;
+    world_observe(w, &(struct observer){.context = &report, .on_trace = report_trace, .on_sample = sampled,
+                                        .on_progress = report_progress});
     world_run(w);
     uint64_t violations = 0;
     for (size_t i = 0; i < PROMISE_COUNT; i++)

@@ -9,6 +9,7 @@
 #define NOCT_TWIN_TWIN_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct scenario;
@@ -17,6 +18,8 @@ struct twin_options {
     double days;
     uint64_t seed;
     bool json, quiet, no_faults;
+    unsigned threads;   /* 0: as many as serve */
+    size_t shards;      /* 0: as many as serve the threads */
     const char *output; /* folder; NULL: no files */
     const char *commit; /* of this build */
 };

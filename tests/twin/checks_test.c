@@ -26,7 +26,7 @@ static uint64_t violations_of(void (*on_sample)(void *context, struct world *w),
     struct world *w = NULL;
     s->workload.puts_per_hour = s->workload.gets_per_hour = 60;
     assert_int_equal(world_open(&w, s, 5, 20 * NS_PER_MINUTE, false), ERR_OK);
-    w->on_sample = on_sample;
+    world_observe(w, &(struct observer){.on_sample = on_sample});
     world_run(w);
     const struct promise_result *r = &checks_results(w)[p];
     uint64_t violations = r->violations;
@@ -63,11 +63,11 @@ static void lie(void *context, struct world *w)
     for (uint32_t i = 0; i < w->customer_count; i++) {
         struct twin_node *gateway = &w->nodes[w->scenario->satellite_count + i];
         for (int k = 0; k < 4; k++)
-            customer_happen(w, i);
+            customer_happen(gateway);
         for (uint64_t tag = 1; tag < 400; tag++) {
             struct object_reply r = {.op = OBJECT_GET, .client = SERVICE_REGION, .tag = tag, .status = ERR_OK, .final = true,
                                      .data = slice_borrowed(SPAN_LITERAL("never written"))};
-            customer_object(w, gateway, &r);
+            customer_object(gateway, &r);
         }
     }
 }

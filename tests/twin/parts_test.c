@@ -5,17 +5,22 @@
 #include "twin/queue.h"
 #include "twin/virtual_disk.h"
 
-static void equal_instants_come_out_in_the_order_they_went_in(void **state)
+static void entries_come_out_by_instant_destination_source_and_count(void **state)
 {
     (void)state;
     struct queue q = {0};
-    for (uint64_t i = 0; i < 1000; i++)
-        queue_add(&q, (mono_ns)(i % 7), 0, 0, i, NULL);
+    for (uint32_t i = 0; i < 1000; i++)
+        queue_add(&q, &(struct queue_entry){.at = (mono_ns)(i * 7 % 5), .number = i,
+                                            .order = queue_order(i * 11 % 3 + 1, 131071 - i * 13 % 4, i)});
     struct queue_entry last = {.at = -1}, e;
-    while (queue_take(&q, &e)) {
-        assert_true(e.at > last.at || (e.at == last.at && e.number > last.number));
+    size_t count = 0;
+    for (; queue_take(&q, &e); count++) {
+        assert_true(e.at > last.at || (e.at == last.at && e.order > last.order));
+        assert_int_equal(queue_order_to(e.order), e.number * 11 % 3 + 1);
+        assert_int_equal(queue_order_from(e.order), 131071 - e.number * 13 % 4);
         last = e;
     }
+    assert_int_equal(count, 1000);
     queue_free(&q);
 }
 
@@ -64,7 +69,7 @@ static void a_write_beyond_the_capacity_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(equal_instants_come_out_in_the_order_they_went_in),
+        cmocka_unit_test(entries_come_out_by_instant_destination_source_and_count),
         cmocka_unit_test(a_crash_keeps_what_was_synced_and_tears_what_was_not),
         cmocka_unit_test(a_write_beyond_the_capacity_is_refused),
     };
