@@ -4,9 +4,9 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "evidence/page.h"
+#include "twin/folder.h"
 
 enum { PATH_SIZE = 1024 };
 
@@ -44,20 +44,6 @@ void evidence_result(struct evidence *e, enum claim c, enum evidence_state state
     va_start(list, format);
     vsnprintf(r->figure, sizeof r->figure, format, list);
     va_end(list);
-}
-
-static bool folder_make(const char *path)
-{
-    char copy[PATH_SIZE];
-    snprintf(copy, sizeof copy, "%s", path);
-    for (char *at = copy + 1; *at; at++) {
-        if (*at != '/')
-            continue;
-        *at = 0;
-        mkdir(copy, 0755);
-        *at = '/';
-    }
-    return mkdir(copy, 0755) == 0 || errno == EEXIST;
 }
 
 static bool wanted(const char *only, const char *name)

@@ -130,6 +130,31 @@ static void ask(struct request *q, const struct list *l, enum object_op op, stru
     request_object(q, &o);
 }
 
+/* What every list says of what was asked. */
+static void xml_asked(struct request *q, const struct list *l, const struct object_reply *reply, const char *most_name)
+{
+    xml_key(q, l, "Prefix", l->prefix);
+    if (l->delimiter.size)
+        xml_key(q, l, "Delimiter", l->delimiter);
+    s3_xml_u64(q, most_name, l->most);
+    if (l->url)
+        s3_xml_text(q, "EncodingType", SPAN_LITERAL("url"));
+    s3_xml_bool(q, "IsTruncated", reply->truncated);
+}
+
+typedef void xml_entry(struct request *q, const struct list *l, const struct object_entry *e);
+
+/* The entries, the common prefixes, the end of the document, and the answer. */
+static void xml_entries(struct request *q, const struct list *l, const struct object_reply *reply, xml_entry *entry, const char *close)
+{
+    for (size_t i = 0; i < reply->entry_count; i++)
+        if (!reply->entries[i].is_prefix)
+            entry(q, l, &reply->entries[i]);
+    xml_prefixes(q, l, reply);
+    text_add(&q->out, close);
+    respond_out(q, 200, "application/xml");
+}
+
 /* ---- ListObjects -------------------------------------------------------------------------------------------------------- */
 
 static void xml_contents(struct request *q, const struct list *l, const struct object_entry *e)
@@ -169,23 +194,12 @@ static void objects_listed(struct request *q, const struct object_reply *reply)
         return;
     s3_xml_begin(q, "ListBucketResult");
     s3_xml_text(q, "Name", q->bucket);
-    xml_key(q, l, "Prefix", l->prefix);
-    if (l->delimiter.size)
-        xml_key(q, l, "Delimiter", l->delimiter);
-    s3_xml_u64(q, "MaxKeys", l->most);
-    if (l->url)
-        s3_xml_text(q, "EncodingType", SPAN_LITERAL("url"));
-    s3_xml_bool(q, "IsTruncated", reply->truncated);
+    xml_asked(q, l, reply, "MaxKeys");
     if (l->v2)
         xml_list_head_v2(q, l, reply);
     else
         xml_list_head_v1(q, l, reply);
-    for (size_t i = 0; i < reply->entry_count; i++)
-        if (!reply->entries[i].is_prefix)
-            xml_contents(q, l, &reply->entries[i]);
-    xml_prefixes(q, l, reply);
-    text_add(&q->out, "</ListBucketResult>");
-    respond_out(q, 200, "application/xml");
+    xml_entries(q, l, reply, xml_contents, "</ListBucketResult>");
 }
 
 void s3_list_objects(struct request *q)
@@ -231,25 +245,14 @@ static void versions_listed(struct request *q, const struct object_reply *reply)
         return;
     s3_xml_begin(q, "ListVersionsResult");
     s3_xml_text(q, "Name", q->bucket);
-    xml_key(q, l, "Prefix", l->prefix);
     xml_key(q, l, "KeyMarker", l->marker);
     s3_xml_text(q, "VersionIdMarker", request_query(q, "version-id-marker"));
-    if (l->delimiter.size)
-        xml_key(q, l, "Delimiter", l->delimiter);
-    s3_xml_u64(q, "MaxKeys", l->most);
-    if (l->url)
-        s3_xml_text(q, "EncodingType", SPAN_LITERAL("url"));
-    s3_xml_bool(q, "IsTruncated", reply->truncated);
+    xml_asked(q, l, reply, "MaxKeys");
     if (reply->truncated) {
         xml_key(q, l, "NextKeyMarker", visible(next_point(reply)));
         s3_xml_text(q, "NextVersionIdMarker", SPAN_LITERAL("null"));
     }
-    for (size_t i = 0; i < reply->entry_count; i++)
-        if (!reply->entries[i].is_prefix)
-            xml_version(q, l, &reply->entries[i]);
-    xml_prefixes(q, l, reply);
-    text_add(&q->out, "</ListVersionsResult>");
-    respond_out(q, 200, "application/xml");
+    xml_entries(q, l, reply, xml_version, "</ListVersionsResult>");
 }
 
 void s3_list_versions(struct request *q)
@@ -294,19 +297,8 @@ static void uploads_listed(struct request *q, const struct object_reply *reply)
         xml_key(q, l, "NextKeyMarker", visible(next_point(reply)));
         s3_xml_text(q, "NextUploadIdMarker", span_text(id));
     }
-    xml_key(q, l, "Prefix", l->prefix);
-    if (l->delimiter.size)
-        xml_key(q, l, "Delimiter", l->delimiter);
-    s3_xml_u64(q, "MaxUploads", l->most);
-    if (l->url)
-        s3_xml_text(q, "EncodingType", SPAN_LITERAL("url"));
-    s3_xml_bool(q, "IsTruncated", reply->truncated);
-    for (size_t i = 0; i < reply->entry_count; i++)
-        if (!reply->entries[i].is_prefix)
-            xml_upload(q, l, &reply->entries[i]);
-    xml_prefixes(q, l, reply);
-    text_add(&q->out, "</ListMultipartUploadsResult>");
-    respond_out(q, 200, "application/xml");
+    xml_asked(q, l, reply, "MaxUploads");
+    xml_entries(q, l, reply, xml_upload, "</ListMultipartUploadsResult>");
 }
 
 void s3_list_uploads(struct request *q)

@@ -10,13 +10,13 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "base/rng.h"
+#include "twin/folder.h"
 #include "twin/twin.h"
 
 enum { JOBS_MAX = 256, PATH_SIZE = PATH_MAX + 64 };
@@ -95,20 +95,6 @@ bool campaign_part_of_launcher(uint32_t *part, uint32_t *parts)
 static void path_of(const struct campaign *c, char out[PATH_SIZE], const char *folder, const char *suffix, uint64_t seed)
 {
     snprintf(out, PATH_SIZE, "%s/%s/%llu%s", c->o->output, folder, (unsigned long long)seed, suffix);
-}
-
-static bool folder_make(const char *path)
-{
-    char copy[PATH_MAX];
-    snprintf(copy, sizeof copy, "%s", path);
-    for (char *at = copy + 1; *at; at++) {
-        if (*at != '/')
-            continue;
-        *at = 0;
-        mkdir(copy, 0755);
-        *at = '/';
-    }
-    return mkdir(copy, 0755) == 0 || errno == EEXIST;
 }
 
 static json_t *settings_json(const struct campaign_options *o)

@@ -3,10 +3,11 @@
 #include <errno.h>
 #include <spawn.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "twin/folder.h"
 
 enum { EVENTS_MAX = 200000, PATH_SIZE = 512 };
 
@@ -18,23 +19,6 @@ static FILE *create(const char *folder, const char *name)
     if ((size_t)snprintf(path, sizeof path, "%s/%s", folder, name) >= sizeof path)
         return NULL;
     return fopen(path, "w");
-}
-
-/* Like mkdir -p. */
-static bool folder_make(const char *path)
-{
-    char part[PATH_SIZE];
-    if (strlen(path) >= sizeof part)
-        return false;
-    for (size_t i = 1; i <= strlen(path); i++) {
-        if (path[i] != '/' && path[i] != 0)
-            continue;
-        memcpy(part, path, i);
-        part[i] = 0;
-        if (mkdir(part, 0755) != 0 && errno != EEXIST)
-            return false;
-    }
-    return true;
 }
 
 err report_open(struct report *r, const struct twin_options *options)
