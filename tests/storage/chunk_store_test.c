@@ -64,6 +64,10 @@ void port_trace(struct port *p, enum trace_id id, node_id about, const char *for
 {
     (void)p, (void)id, (void)about, (void)format;
 }
+void port_probe(struct port *p, enum probe_id id)
+{
+    (void)p, (void)id;
+}
 void port_count(struct port *p, enum metric_id id, uint64_t more)
 {
     (void)p, (void)id, (void)more;
