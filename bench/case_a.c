@@ -44,16 +44,21 @@ static bool run(const char *name, const struct hypatia_shell *shell)
         if (snapshot_at(&s, h.satellites[0].epoch + step * NS_PER_MINUTE) != ERR_OK)
             return false;
         moving += cpu_seconds() - start;
-        for (uint32_t from = 0; from < h.station_count; from++) {
-            paths_from(&s.paths, snapshot_station(&s, from));
-            for (uint32_t to = 0; to < h.station_count; to++) {
-                double km = s.paths.distance_km[snapshot_station(&s, to)];
-                if (to == from)
-                    continue;
-                pairs++;
-                unreachable += isinf(km) != 0;
-                sum += isinf(km) ? 0.0 : km;
-            }
+        for (uint32_t from = 0; from < h.station_count; from += PATHS_LANES) {
+            uint32_t roots[PATHS_LANES], lanes = MIN(h.station_count - from, (uint32_t)PATHS_LANES);
+            for (uint32_t lane = 0; lane < lanes; lane++)
+                roots[lane] = snapshot_station(&s, from + lane);
+            if (paths_from_each(&s.paths, roots, lanes) != ERR_OK)
+                return false;
+            for (uint32_t to = 0; to < h.station_count; to++)
+                for (uint32_t lane = 0; lane < lanes; lane++) {
+                    double km = s.paths.lanes_km[snapshot_station(&s, to)][lane];
+                    if (to == from + lane)
+                        continue;
+                    pairs++;
+                    unreachable += isinf(km) != 0;
+                    sum += isinf(km) ? 0.0 : km;
+                }
         }
     }
     double seconds = cpu_seconds() - before;

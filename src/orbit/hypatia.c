@@ -380,6 +380,19 @@ err hypatia_check(const struct hypatia *h, tai_ns t, double graze_km, struct par
     return ERR_OK;
 }
 
+/* Ways run along planes and across them: the second order of sweeps has the slots of each plane backwards. */
+static err order_set(const struct hypatia *h, struct snapshot *s)
+{
+    uint32_t nodes = s->paths.node_count, *order = calloc((size_t)nodes + 1, sizeof *order);
+    if (!order)
+        return ERR_NO_MEMORY;
+    for (uint32_t k = 0; k < nodes; k++)
+        order[k] = k < h->satellite_count ? k - k % h->per_plane + (h->per_plane - 1 - k % h->per_plane) : k;
+    err result = paths_set_order(&s->paths, order);
+    free(order);
+    return result;
+}
+
 err hypatia_snapshot(const struct hypatia *h, struct heap *heap, struct snapshot *out)
 {
     double(*ecef)[3] = calloc((size_t)h->station_count + 1, sizeof *ecef);
@@ -398,6 +411,8 @@ err hypatia_snapshot(const struct hypatia *h, struct heap *heap, struct snapshot
     TRY(result);
     for (size_t k = 0; k < h->isl_count && result == ERR_OK; k++)
         result = snapshot_add_link(out, h->isls[k].a, h->isls[k].b, false);
+    if (result == ERR_OK)
+        result = order_set(h, out);
     if (result != ERR_OK)
         snapshot_free(out);
     return result;

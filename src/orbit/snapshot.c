@@ -262,8 +262,12 @@ err snapshot_at(struct snapshot *s, tai_ns t)
     err result;
     while ((result = graph_build(s)) == ERR_FULL) {
         size_t capacity = 2 * s->paths.link_capacity;
+        uint32_t *order = s->paths.second_order;
+        s->paths.second_order = NULL;
         paths_free(&s->paths);
-        TRY(paths_init(&s->paths, s->heap, s->satellite_count + s->station_count, capacity));
+        result = paths_init(&s->paths, s->heap, s->satellite_count + s->station_count, capacity);
+        s->paths.second_order = order;
+        TRY(result);
     }
     for (uint32_t k = 0; k < s->station_count; k++)
         paths_set_relay(&s->paths, snapshot_station(s, k), false);

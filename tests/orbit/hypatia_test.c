@@ -49,6 +49,10 @@ static void case_a_gives_the_published_mean_path(void **state)
             }
         }
         paths_check(&s.paths);
+        const uint32_t roots[2] = {snapshot_station(&s, PARIS), snapshot_station(&s, 99)};
+        assert_int_equal(paths_from_each(&s.paths, roots, 2), ERR_OK);
+        for (uint32_t n = 0; n < s.paths.node_count; n++)
+            assert_true(fabs(s.paths.lanes_km[n][1] - s.paths.distance_km[n]) < 1e-6);
     }
     print_message("mean %.4f km over %zu pairs\n", sum / (double)pairs, pairs);
     assert_int_equal(pairs, 594000);

@@ -62,6 +62,41 @@ static void ways_are_the_shortest_whatever_the_lengths(void **state)
     paths_free(&p);
 }
 
+static void many_roots_at_once_give_the_distances_of_each(void **state)
+{
+    (void)state;
+    uint64_t seed = 11;
+    struct paths p;
+    uint32_t order[NODES], roots[PATHS_LANES];
+    assert_int_equal(paths_init(&p, NULL, NODES, LINKS), ERR_OK);
+    for (uint32_t k = 0; k < NODES; k++)
+        order[k] = k * 7 % NODES;
+    for (int round = 0; round < 100; round++) {
+        if (round == 50)
+            assert_int_equal(paths_set_order(&p, order), ERR_OK);
+        for (uint32_t k = 40; k < NODES; k++)
+            paths_set_relay(&p, k, unit(&seed) < 0.5);
+        paths_clear(&p);
+        while (p.link_count < LINKS) {
+            uint32_t a = (uint32_t)(unit(&seed) * NODES), b = (uint32_t)(unit(&seed) * NODES);
+            if (a != b)
+                assert_int_equal(paths_link(&p, a, b, 100.0 * unit(&seed)), ERR_OK);
+        }
+        size_t count = 1 + (size_t)(unit(&seed) * PATHS_LANES);
+        for (size_t lane = 0; lane < count; lane++)
+            roots[lane] = (uint32_t)(unit(&seed) * NODES);
+        assert_int_equal(paths_from_each(&p, roots, count), ERR_OK);
+        for (size_t lane = 0; lane < count; lane++) {
+            paths_from(&p, roots[lane]);
+            for (uint32_t k = 0; k < NODES; k++) {
+                double one = p.distance_km[k], other = p.lanes_km[k][lane];
+                assert_true(isinf(one) ? isinf(other) : fabs(one - other) < 1e-9);
+            }
+        }
+    }
+    paths_free(&p);
+}
+
 static void links_of_no_length_and_unreachable_nodes_are_fine(void **state)
 {
     (void)state;
@@ -129,6 +164,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ways_are_the_shortest_whatever_the_lengths),
+        cmocka_unit_test(many_roots_at_once_give_the_distances_of_each),
         cmocka_unit_test(links_of_no_length_and_unreachable_nodes_are_fine),
         cmocka_unit_test(nobody_within_the_radius_is_missed),
     };
