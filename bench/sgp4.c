@@ -1,9 +1,10 @@
-/* bench/sgp4.c - propagations per CPU second and core: near-Earth, deep space, and set-up from
- * elements. */
+/* bench/sgp4.c - propagations per CPU second and core: near-Earth and deep space, one by one and in
+ * batches of each width, and set-up from elements. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
-#include "orbit/sgp4.h"
+#include "orbit/sgp4_batch.h"
 
 enum { SATELLITES = 1000, ROUNDS = 1000 };
 
@@ -34,6 +35,40 @@ static struct elements element_set(int k, double mean_motion)
     };
 }
 
+/* All satellites at each time, at every width that this CPU has; prints the ratio to the scalar
+ * path. */
+static void bench_batch(const char *name, const struct sgp4 *s, double scalar_rate)
+{
+    static const struct sgp4 *list[SATELLITES];
+    static double numbers[6][SATELLITES];
+    static uint8_t status[SATELLITES];
+    static const char *const widths[] = {"2", "4", "8"};
+    const struct sgp4_states states = {numbers[0], numbers[1], numbers[2], numbers[3],
+                                       numbers[4], numbers[5], status};
+    struct sgp4_batch b;
+    for (int k = 0; k < SATELLITES; k++)
+        list[k] = &s[k];
+    if (sgp4_batch_init(&b, NULL, list, SATELLITES) != ERR_OK)
+        return;
+    for (int w = SGP4_WIDTH_2; w <= (int)sgp4_batch_widest(); w++) {
+        double sum = 0.0, start = cpu_seconds();
+        b.width = (enum sgp4_width)w;
+        for (int round = 0; round < ROUNDS; round++) {
+            sgp4_batch_at(&b, (tai_ns)round * 86400 * NS_PER_MS, 0, b.block_count, &states);
+            sum += numbers[0][round] + numbers[5][round];
+        }
+        double rate = (double)SATELLITES * ROUNDS / (cpu_seconds() - start);
+        char label[64];
+        snprintf(label, sizeof label, "sgp4_batch_%s_width_%s", name, widths[w]);
+        if (sum != 0.0)
+            print_rate(label, (double)SATELLITES * ROUNDS, (double)SATELLITES * ROUNDS / rate);
+        printf("{\"name\":\"%s_ratio\",\"unit\":\"1\",\"value\":%.2f,\"n\":1,\"command\":\"./dev "
+               "bench sgp4\"}\n",
+               label, rate / scalar_rate);
+    }
+    sgp4_batch_free(&b);
+}
+
 static void bench(const char *name, double mean_motion)
 {
     static struct sgp4 s[SATELLITES];
@@ -59,6 +94,7 @@ static void bench(const char *name, double mean_motion)
     snprintf(label, sizeof label, "sgp4_propagate_%s", name);
     if (sum != 0.0) /* keeps the work */
         print_rate(label, (double)SATELLITES * ROUNDS, seconds);
+    bench_batch(name, s, (double)SATELLITES * ROUNDS / seconds);
 }
 
 int main(void)
