@@ -90,10 +90,10 @@ static void on_second(uv_timer_t *timer)
     struct process *p = timer->data;
     tai_ns wall = clock_now(&p->clock).wall;
     p->seconds++;
-    if (sky_plan_extend(&p->sky, wall + SKY_AHEAD_NS) != ERR_OK)
-        trace_log_say(wall, 'E', "SKY", "the contact plan could not be extended");
+    process_sky_extend(p, wall + SKY_AHEAD_NS);
     if (p->seconds % 60 == 0)
-        sky_plan_forget(&p->sky, wall - SKY_BEHIND_NS);
+        process_sky_forget(p, wall - SKY_BEHIND_NS);
+    process_journal_watch(p);
     if (!p->is_gateway)
         run_craft(p);
     process_status_say(p);
@@ -117,7 +117,8 @@ static err open_sky(struct process *p)
     const struct scenario *s = p->state.scenario;
     tai_ns wall = clock_now(&p->clock).wall;
     tai_ns start = MAX(s->epoch, wall - SKY_BEHIND_NS);
-    TRY(sky_init(&p->sky, NULL, s->sites, s->site_count, &s->links, start - start % NS_PER_MINUTE));
+    p->plan_start = start - start % NS_PER_MINUTE;
+    TRY(sky_init(&p->sky, NULL, s->sites, s->site_count, &s->links, p->plan_start));
     return sky_plan_extend(&p->sky, wall + SKY_AHEAD_NS);
 }
 
@@ -192,9 +193,10 @@ static err open_node(struct process *p)
     p->memory = mmap(NULL, p->memory_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p->memory == MAP_FAILED)
         return ERR_NO_MEMORY;
-    struct start start = {.config = p->config, .sky = &p->sky, .crypto = state_fact_crypto(p->identity.signer)};
+    struct start start = {.config = p->config, .sky = &p->sky, .crypto = process_journal_crypto(p)};
     memcpy(start.root_public_key, p->state.root_public_key, sizeof start.root_public_key);
     start.genesis = span_of(p->state.genesis, p->state.genesis_size);
+    process_journal_start(p, &start);
     TRY(node_open(&p->node, p->memory, p->memory_size, &start));
     struct event e = {.kind = EVENT_START, .start = &start};
     process_step(p, &e);
@@ -247,6 +249,8 @@ static err open_machine(struct process *p, char why[STATE_WHY])
     if (!p->is_gateway)
         craft_model_init(&p->craft, &p->state.scenario->craft, p->state.scenario->battery_start, &p->sky, p->self,
                          clock_now(&p->clock).wall, p->directory);
+    if (p->options.journal_mib > 0)
+        TRY(process_journal_open(p, why));
     snprintf(why, STATE_WHY, "the node cannot be opened in %zu bytes", p->memory_size);
     TRY(open_node(p));
     if (p->state.nodes[p->site].http_port != 0)
@@ -275,6 +279,7 @@ static void finish(struct process *p)
     if (!p->is_gateway && craft_model_save(&p->craft, p->directory) != ERR_OK)
         trace_log_say(p->craft.at, 'W', "CRAFT", "the state of battery and heat could not be saved");
     lanes_close(p->lanes);
+    journal_close(p->journal);
     trace_log_say(clock_now(&p->clock).wall, 'I', "EXIT", "ended on request after %llu steps", (unsigned long long)p->steps);
     trace_log_close();
 }

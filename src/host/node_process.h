@@ -21,6 +21,8 @@ struct node_process_options {
     const char *state_directory, *name;
     bool no_emulation; /* no delay and rate on links */
     bool follow_parent; /* die with the parent process */
+    uint32_t journal_mib; /* 0: no journal */
+    const char *commit;   /* of this build, for the journal */
 };
 
 int node_process_main(const struct node_process_options *options);

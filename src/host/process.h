@@ -1,6 +1,6 @@
 /*
  * host/process.h - the inside of a node process, shared by node_process.c (life), process_step.c (events and effects),
- * process_status.c (control and status) and gateway.c (the region).
+ * process_journal.c (what the node is told, for replay), process_status.c (control and status) and gateway.c (the region).
  *
  * Owns:    everything of the process. Threads: the loop's; work and captures run in libuv's pool and come back.
  */
@@ -13,6 +13,7 @@
 #include "host/craft_model.h"
 #include "host/disk.h"
 #include "host/eye.h"
+#include "host/journal.h"
 #include "host/lanes.h"
 #include "host/link.h"
 #include "host/node_process.h"
@@ -40,11 +41,15 @@ struct process {
     bool is_gateway;
     char directory[PATH_SIZE];
     struct sky sky;
+    tai_ns plan_start;
     struct config config;
     uint8_t *memory;
     size_t memory_size;
     struct node *node;
     struct disk *disk;
+    struct journal *journal; /* NULL: not asked for */
+    bool journal_end_said;
+    struct fact_crypto crypto; /* the real one, behind the journal */
     struct link_set *links;
     struct lanes *lanes; /* NULL: this machine cannot make sandboxes, or the node has none */
     struct eye *eye;
@@ -69,6 +74,13 @@ struct process {
 void process_post(struct process *p, const struct event *e); /* takes over slices, copies spans; stepped from the loop */
 void process_step(struct process *p, struct event *e);       /* one step now, effects performed; not from within another */
 void process_events_drop(struct process *p);
+/* process_journal.c: everything the node is told, when a journal was asked for; without one these only do the thing itself */
+err process_journal_open(struct process *p, char why[STATE_WHY]) MUST_USE;
+void process_journal_start(struct process *p, const struct start *start);
+struct fact_crypto process_journal_crypto(struct process *p); /* signs as before, and records what was signed */
+void process_journal_watch(struct process *p);                /* says so, once, when the recording has ended */
+void process_sky_extend(struct process *p, tai_ns until);
+void process_sky_forget(struct process *p, tai_ns before);
 /* process_status.c */
 err process_control_open(struct process *p) MUST_USE;
 void process_status_say(struct process *p);

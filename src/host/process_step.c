@@ -205,7 +205,10 @@ void process_step(struct process *p, struct event *e)
     p->stepping = true;
     p->steps++;
     e->now = clock_now(&p->clock);
+    journal_event(p->journal, e);
     node_step(p->node, e, &effects);
+    uint64_t state = journal_wants_state(p->journal) ? node_digest(p->node) : 0;
+    journal_result(p->journal, &effects, journal_wants_state(p->journal) ? &state : NULL);
     for (size_t i = 0; i < effects.count; i++)
         perform(p, &effects.items[i]);
     p->stepping = false;

@@ -19,6 +19,8 @@ struct supervisor_options {
     uint16_t port;   /* of the first gateway; the next ones follow */
     uint32_t speed;  /* 0: the scenario's */
     bool detach, no_emulation;
+    uint32_t journal_mib;      /* 0: no journals */
+    const char *journal_nodes; /* "NAME,NAME": only these; NULL: all */
 };
 
 int supervisor_main(const struct supervisor_options *options);

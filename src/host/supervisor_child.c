@@ -148,14 +148,34 @@ static int words_open(const struct supervisor *s)
     return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 }
 
+static bool child_keeps_journal(const struct child *c)
+{
+    const struct supervisor_options *o = &c->owner->options;
+    size_t size = strlen(c->name);
+    if (o->journal_mib == 0 || !o->journal_nodes)
+        return o->journal_mib != 0;
+    for (const char *at = o->journal_nodes; at; at = strchr(at, ',')) {
+        at += *at == ',';
+        if (strncmp(at, c->name, size) == 0 && (at[size] == 0 || at[size] == ','))
+            return true;
+    }
+    return false;
+}
+
 void child_start(struct child *c)
 {
     struct supervisor *s = c->owner;
     char name[SKY_NAME_SIZE];
     int words = words_open(s);
     snprintf(name, sizeof name, "%s", c->name);
-    char *arguments[] = {s->program,     "node", "--state", s->state.directory, "--name", name, "--follow-parent",
-                         s->options.no_emulation ? "--no-emulation" : NULL,     NULL};
+    char journal[32];
+    snprintf(journal, sizeof journal, "--journal=%u", s->options.journal_mib);
+    char *arguments[10] = {s->program, "node", "--state", s->state.directory, "--name", name, "--follow-parent"};
+    size_t argument_count = 7;
+    if (s->options.no_emulation)
+        arguments[argument_count++] = "--no-emulation";
+    if (child_keeps_journal(c))
+        arguments[argument_count++] = journal;
     ASSERT(!c->alive && c->handles_open == 0);
     if (!c->line)
         c->line = malloc(CONTROL_LINE_MAX);
