@@ -470,12 +470,17 @@ size_t journal_event_room(const struct event *e)
     return room;
 }
 
+void journal_now_write(struct writer *w, const struct now *now)
+{
+    write_u64(w, (uint64_t)now->mono);
+    write_u64(w, (uint64_t)now->wall);
+    write_u64(w, now->wall_error_ns);
+    write_u32(w, now->wall_rate);
+}
+
 void journal_event_write(struct writer *w, const struct event *e)
 {
-    write_u64(w, (uint64_t)e->now.mono);
-    write_u64(w, (uint64_t)e->now.wall);
-    write_u64(w, e->now.wall_error_ns);
-    write_u32(w, e->now.wall_rate);
+    journal_now_write(w, &e->now);
     write_u8(w, (uint8_t)e->kind);
     switch (e->kind) {
     case EVENT_START:
@@ -515,7 +520,7 @@ void journal_event_write(struct writer *w, const struct event *e)
     }
 }
 
-static void get_now(struct reader *r, struct now *now)
+void journal_now_read(struct reader *r, struct now *now)
 {
     now->mono = (mono_ns)read_u64(r);
     now->wall = (tai_ns)read_u64(r);
@@ -530,7 +535,7 @@ static void get_now(struct reader *r, struct now *now)
 void journal_event_read(struct reader *r, struct heap *heap, struct event *out)
 {
     *out = (struct event){0};
-    get_now(r, &out->now);
+    journal_now_read(r, &out->now);
     uint8_t kind = read_u8(r);
     if (kind >= EVENT_COUNT)
         r->failed = true;

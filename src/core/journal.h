@@ -13,7 +13,7 @@
 #include "base/heap.h"
 #include "core/machine.h"
 
-enum journal_kind { JOURNAL_FILE = 1, JOURNAL_START, JOURNAL_SKY, JOURNAL_EVENT, JOURNAL_SIGNED, JOURNAL_RESULT, JOURNAL_END };
+enum journal_kind { JOURNAL_FILE = 1, JOURNAL_START, JOURNAL_SKY, JOURNAL_EVENT, JOURNAL_SIGNED, JOURNAL_RESULT, JOURNAL_END, JOURNAL_DISK };
 enum journal_end { JOURNAL_END_STOPPED, JOURNAL_END_FULL, JOURNAL_END_NO_SPACE };
 enum {
     JOURNAL_HEADER_SIZE = 32,
@@ -21,9 +21,11 @@ enum {
     JOURNAL_RECORD_MAX = 8 << 20,
     JOURNAL_SEGMENT_SIZE = 16 << 20,
     JOURNAL_FILES_MAX = 64,
+    JOURNAL_PAGE = 4096, /* what was read from disk is recorded once per page of equal bytes */
     JOURNAL_STATE_EVERY = 1024, /* steps between digests of the whole state */
 };
 #define JOURNAL_MAGIC "NOCTJRN1"
+#define JOURNAL_INLINE UINT32_MAX /* in place of a segment: the page follows */
 
 struct journal_header {
     uint32_t boot, index, node;
@@ -51,6 +53,10 @@ size_t journal_event_room(const struct event *e); /* journal_event_write needs a
 void journal_event_write(struct writer *w, const struct event *e);
 /* `out` borrows from the reader and from `heap`. A reader that failed leaves `out` unusable. */
 void journal_event_read(struct reader *r, struct heap *heap, struct event *out);
+
+/* The time stamps that every event begins with. */
+void journal_now_write(struct writer *w, const struct now *now);
+void journal_now_read(struct reader *r, struct now *now); /* fails for instants and rates beyond reason */
 
 /* Of every field and byte of the effects, in order. Equal effects have equal digests. */
 uint64_t journal_effects_digest(const struct effects *e);

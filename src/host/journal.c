@@ -13,6 +13,12 @@
 #include "host/files.h"
 
 enum { END_ROOM = 2 * JOURNAL_RECORD_HEADER_SIZE + 1, FILE_PIECE = 4 << 20, SEGMENTS_MAX = 1 << 16 };
+enum { PAGES_FIRST = 1 << 12, PAGES_MAX = 1 << 18, PAGED_LEAST = 2 * JOURNAL_PAGE };
+
+struct page { /* bytes that the journal of this boot already holds */
+    struct digest128 digest;
+    uint32_t segment, offset; /* offset 0: the slot is free */
+};
 
 struct segment_name {
     uint32_t boot, index;
@@ -31,6 +37,8 @@ struct journal {
     bool ended;
     enum journal_end why;
     enum event_kind kind; /* of the step that runs */
+    struct page *pages;   /* open addressing; capacity is a power of two, at most half full */
+    size_t page_count, page_capacity;
 };
 
 /* ---- segments on disk ----------------------------------------------------------------------------------------------------- */
@@ -214,9 +222,78 @@ void journal_sky(struct journal *j, bool forgotten, tai_ns t)
     record_finish(j, &w, JOURNAL_SKY);
 }
 
+/* ---- what comes from the disk: scrubs and starts read the same bytes again and again ------------------------------------------ */
+
+static struct page *page_slot(struct page *pages, size_t capacity, struct digest128 d)
+{
+    size_t at = (size_t)d.low & (capacity - 1);
+    while (pages[at].offset != 0 && !digest128_equal(pages[at].digest, d))
+        at = (at + 1) & (capacity - 1);
+    return &pages[at];
+}
+
+static void pages_grow(struct journal *j)
+{
+    size_t capacity = j->page_capacity ? 2 * j->page_capacity : PAGES_FIRST;
+    struct page *pages = calloc(capacity, sizeof *pages);
+    ASSERT(pages);
+    for (size_t i = 0; i < j->page_capacity; i++)
+        if (j->pages[i].offset != 0)
+            *page_slot(pages, capacity, j->pages[i].digest) = j->pages[i];
+    free(j->pages);
+    j->pages = pages;
+    j->page_capacity = capacity;
+}
+
+/* Writes where the page's bytes are, or the bytes. `base`: of the writer within the segment. */
+static void put_page(struct journal *j, struct writer *w, size_t base, const uint8_t *bytes, size_t size)
+{
+    struct page *slot = NULL;
+    if (size == JOURNAL_PAGE) {
+        if (2 * (j->page_count + 1) > j->page_capacity && j->page_capacity < 2 * PAGES_MAX)
+            pages_grow(j);
+        struct digest128 d = hash128(bytes, size);
+        slot = page_slot(j->pages, j->page_capacity, d);
+        if (slot->offset != 0) {
+            write_u32(w, slot->segment);
+            write_u32(w, slot->offset);
+            return;
+        }
+        slot->digest = d;
+    }
+    write_u32(w, JOURNAL_INLINE);
+    if (slot && j->page_count < PAGES_MAX) {
+        j->page_count++;
+        slot->segment = j->next_index - 1;
+        slot->offset = (uint32_t)(base + w->at);
+    }
+    write_bytes(w, bytes, size);
+}
+
+static void record_disk(struct journal *j, const struct event *e)
+{
+    struct writer w;
+    struct slice data = e->done.data;
+    if (!record_begin(j, 64 + data.size + (data.size / JOURNAL_PAGE + 1) * 8, &w))
+        return;
+    size_t base = j->used + JOURNAL_RECORD_HEADER_SIZE;
+    journal_now_write(&w, &e->now);
+    write_u64(&w, e->done.op);
+    write_u8(&w, (uint8_t)e->done.status);
+    write_u32(&w, (uint32_t)data.size);
+    for (size_t at = 0; at < data.size; at += JOURNAL_PAGE)
+        put_page(j, &w, base, data.data + at, MIN(data.size - at, (size_t)JOURNAL_PAGE));
+    record_finish(j, &w, JOURNAL_DISK);
+}
+
 void journal_event(struct journal *j, const struct event *e)
 {
     struct writer w;
+    if (j && e->kind == EVENT_DONE && e->done.data.size >= PAGED_LEAST) {
+        j->kind = e->kind;
+        record_disk(j, e);
+        return;
+    }
     if (!record_begin(j, journal_event_room(e), &w))
         return;
     j->kind = e->kind;
@@ -283,6 +360,7 @@ void journal_close(struct journal *j)
         return;
     end_with(j, JOURNAL_END_STOPPED);
     segment_close(j);
+    free(j->pages);
     free(j->names);
     free(j);
 }
