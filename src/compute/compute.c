@@ -460,6 +460,11 @@ uint64_t compute_digest(const struct compute *c)
     return compute_table_digest(&c->table);
 }
 
+uint32_t compute_open_count(const struct compute *c)
+{
+    return (uint32_t)c->table.open_count;
+}
+
 bool compute_summary_at(const struct compute *c, size_t index, struct compute_summary *out)
 {
     struct map_node *n = map_first(&c->table.tasks);

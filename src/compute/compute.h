@@ -55,6 +55,7 @@ struct compute_counts {
     uint32_t receipts_most; /* of any task */
 };
 struct compute_counts compute_counts_of(const struct compute *c); /* O(tasks) */
+uint32_t compute_open_count(const struct compute *c);     /* tasks without a receipt; O(1) */
 uint32_t compute_lanes_busy(const struct compute *c); /* thousandths of a core in use now */
 
 #endif

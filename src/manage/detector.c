@@ -171,7 +171,8 @@ void detector_elsewhere(struct manage *m, node_id node, const struct status *s)
     bool lives_on = s->boot > n->heard_boot || (s->boot == n->heard_boot && s->seq >= n->heard_seq + LIVES_ON_BEATS);
     if (!lives_on)
         return;
-    port_probe(m->port, PROBE_LIFE_SHOWN_ELSEWHERE);
+    if (!n->link_fault)
+        port_probe(m->port, PROBE_LIFE_SHOWN_ELSEWHERE);
     n->link_fault = true;
     n->alive_at = m->port->now.mono;
     withdraw(m, node);

@@ -145,6 +145,8 @@ static void figures_json(struct text *t, const struct world *w, double cpu_s)
     json_double(t, "conviction_mean_s", mean_ms(f->conviction_sum, f->convictions_measured) / 1000);
     json_double(t, "conviction_max_s", (double)f->conviction_max / 1e9);
     json_double(t, "converge_after_heal_s", (double)f->converge_ns / 1e9);
+    json_double(t, "heal_bound_s", (double)f->heal_bound_ns / 1e9);
+    check_audit_json(t, w);
     json_uint(t, "restarts_measured", f->restarts_measured);
     json_double(t, "restart_mean_s", mean_ms(f->restart_sum, f->restarts_measured) / 1000);
     json_double(t, "restart_max_s", (double)f->restart_max / 1e9);
@@ -178,11 +180,14 @@ static void report_json(struct text *t, struct world *w, const struct twin_optio
         json_string(t, "text", p->text);
         json_uint(t, "evaluated", p->evaluated);
         json_uint(t, "violations", p->violations);
+        if (p->not_checked)
+            json_string(t, "not_checked", p->not_checked);
         if (p->violations)
             json_string(t, "first", p->first);
         json_end(t);
     }
     json_end(t);
+    check_probes_json(t, w);
     figures_json(t, w, cpu_s);
     json_end(t);
     text_add(t, "\n");
@@ -196,7 +201,10 @@ static void report_people(const struct world *w, const struct twin_options *o, d
     printf("  promise  evaluated  violations\n");
     for (size_t i = 0; i < PROMISE_COUNT; i++) {
         const struct promise_result *p = &checks_results(w)[i];
-        printf("  %-7s %10llu %11llu  %s\n", p->id, (unsigned long long)p->evaluated, (unsigned long long)p->violations, p->text);
+        if (p->not_checked && p->evaluated == 0)
+            printf("  %-7s not checked: %s  (%s)\n", p->id, p->not_checked, p->text);
+        else
+            printf("  %-7s %10llu %11llu  %s\n", p->id, (unsigned long long)p->evaluated, (unsigned long long)p->violations, p->text);
         if (p->violations)
             printf("          first: %s\n", p->first);
     }

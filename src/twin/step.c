@@ -135,6 +135,7 @@ void node_event(struct twin_node *n, struct event *e)
     n->digest = hash_mix(n->digest, (uint64_t)now ^ (uint64_t)e->kind << 56 ^ (uint64_t)effects.count << 44);
     for (size_t i = 0; i < effects.count; i++)
         perform(n, &effects.items[i]);
+    check_step(n);
     if (!was_ready && node_ready(n->node))
         customers_gateway_ready(n);
 }
@@ -164,6 +165,7 @@ void node_boot(struct twin_node *n)
 void node_crash(struct twin_node *n)
 {
     ASSERT(n->node && !n->world->engine->in_window);
+    check_probes_fold(n);
     n->node = NULL; /* whatever it held in memory is gone */
     n->alarm_at = TIME_NEVER;
     n->lanes_busy_millis = 0;

@@ -39,9 +39,7 @@ int twin_run(const struct scenario *s, const struct twin_options *options)
     world_observe(w, &(struct observer){.context = &report, .on_trace = report_trace, .on_sample = sampled,
                                         .on_progress = report_progress});
     world_run(w);
-    uint64_t violations = 0;
-    for (size_t i = 0; i < PROMISE_COUNT; i++)
-        violations += checks_results(w)[i].violations;
+    uint64_t violations = checks_violations(w);
     report_print(&report, w, cpu_seconds() - started);
     report_plots(&report, w);
     report_close(&report);

@@ -288,8 +288,8 @@ void world_run(struct world *w)
         if (!w->nodes[i].node)
             node_boot(&w->nodes[i]);
     mono_ns healed_at = w->now;
-    /* The bound: every pair of islands has met twice by then (two orbits), plus what the exchange itself takes. */
-    duration_ns bound = 4 * NS_PER_HOUR;
+    duration_ns bound = check_heal_bound(w);
+    w->figures.heal_bound_ns = bound;
     bool converged = run_until(w, w->now + bound, quiet);
     w->figures.converge_ns = w->now - healed_at;
     checks_count(w, PROMISE_I12, converged, "no convergence within %lld s after heal", (long long)(bound / NS_PER_S));

@@ -31,6 +31,7 @@
 #include "crypto/signature.h"
 #include "node/node.h"
 #include "node/scenario.h"
+#include "twin/check.h"
 #include "twin/fault_plan.h"
 #include "twin/queue.h"
 #include "twin/virtual_disk.h"
@@ -45,8 +46,6 @@ enum happening { /* to one node */
     HAPPEN_FRAME, HAPPEN_ACCEPTED, HAPPEN_TIMEOUT, HAPPEN_SENT, HAPPEN_DISK, HAPPEN_LANE, HAPPEN_SCENE, HAPPEN_CRAFT,
     HAPPEN_CUSTOMER, HAPPEN_COUNT
 };
-
-enum promise { PROMISE_I1, PROMISE_I3, PROMISE_I5, PROMISE_I7, PROMISE_I12, PROMISE_COUNT };
 
 struct world;
 struct shard;
@@ -92,6 +91,7 @@ struct figures { /* sums, and extremes: shards have their own, which are folded 
     uint64_t convictions_measured;
     duration_ns conviction_sum, conviction_max; /* crash -> all connected nodes know */
     duration_ns converge_ns;                    /* heal -> all equal */
+    duration_ns heal_bound_ns;                  /* the bound for it, by the contact plan */
     uint64_t restarts_measured;                 /* conviction known to the successor -> its task runs */
     duration_ns restart_sum, restart_max;
     uint64_t repairs_measured;                  /* a node has copies to make -> none any more */
@@ -202,22 +202,5 @@ bool customers_idle(const struct world *w);
 void customers_verify_begin(struct world *w); /* read everything back through every gateway */
 bool customers_verify_done(struct world *w); /* also asks for more */
 void customers_verify_end(struct world *w);  /* what was never read breaks I1 */
-
-/* checks.c: the promises; all serial */
-struct promise_result {
-    const char *id, *text;
-    uint64_t evaluated, violations;
-    char first[240]; /* the first violation, with its time */
-};
-void checks_open(struct world *w);
-void checks_close(struct world *w);
-void checks_count(struct world *w, enum promise p, bool kept, const char *format, ...) PRINTF_LIKE(4, 5);
-void checks_kept(struct world *w, enum promise p, uint64_t count); /* that many were evaluated and kept */
-void checks_sample(struct world *w); /* every minute of virtual time */
-void checks_trace(struct world *w, struct twin_node *n, const struct effect_trace *t);
-void checks_crash(struct world *w, struct twin_node *n);
-bool checks_converged(struct world *w); /* all nodes hold the same facts and the same state */
-void checks_final(struct world *w);
-const struct promise_result *checks_results(const struct world *w); /* PROMISE_COUNT */
 
 #endif

@@ -1,0 +1,230 @@
+/*
+ * I12: what recovery takes, against bounds that follow from the contact plan of this run.
+ *
+ *   conviction  a crash is known to every node connected to the observers within (missed + 1.5) heartbeats plus twice the light time
+ *               of the longest way in that part of the mesh
+ *   heal        whatever one node knows has reached every other one after a flood over the plan's contacts. Four floods: facts,
+ *               copies and leases that follow from them, what those say, results. Plus the work that is open.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "compute/compute.h"
+#include "twin/check_inner.h"
+
+#define EXCHANGE_NS (60 * NS_PER_S)     /* of a contact: acquisition and sync */
+#define TASK_NS (4 * NS_PER_MINUTE)     /* at most what a modelled task takes, with its inputs and outputs */
+#define WORK_NS (30 * NS_PER_MINUTE)
+#define HORIZON_NS (24 * NS_PER_HOUR)
+enum { FLOODS = 4, SOURCES_MAX = 32 };
+
+void check_recovery_open(struct world *w)
+{
+    w->checks->watch.known = calloc(w->node_count, sizeof(bool));
+    ASSERT(w->checks->watch.known != NULL);
+}
+
+void check_recovery_close(struct world *w)
+{
+    free(w->checks->watch.known);
+}
+
+/* ---- convictions ------------------------------------------------------------------------------------------------------------- */
+
+/* Live nodes that are connected over links that stand now, from `from`; *way_ns: light time of the longest way. */
+static void connected_from(struct world *w, node_id from, bool *in, duration_ns *way_ns)
+{
+    node_id *row = calloc(w->node_count, sizeof *row);
+    duration_ns *way = calloc(w->node_count, sizeof *way);
+    ASSERT(row && way);
+    size_t count = 0;
+    *way_ns = 0;
+    row[count++] = from;
+    in[from - 1] = true;
+    for (size_t at = 0; at < count; at++) {
+        size_t peers;
+        const uint32_t *peer = sky_peers(w->sky, row[at], &peers);
+        for (size_t i = 0; i < peers; i++) {
+            size_t k = peer[i] - 1;
+            if (in[k] || !w->nodes[k].node || !link_connected(w, row[at], peer[i]))
+                continue;
+            in[k] = true;
+            way[k] = way[row[at] - 1] + MAX(sky_light_time(w->sky, row[at], peer[i], world_wall(w)), 0) + NS_PER_MS;
+            *way_ns = MAX(*way_ns, way[k]);
+            row[count++] = peer[i];
+        }
+    }
+    free(row);
+    free(way);
+}
+
+static bool plan_steady(struct world *w, node_id a, node_id b, duration_ns ahead)
+{
+    tai_ns wall = world_wall(w);
+    const struct contact *c = sky_contact_at(w->sky, a, b, wall);
+    return c && c->end - wall > ahead && wall - c->start > ahead;
+}
+
+static void crash_judge(struct world *w, void *context, uint64_t number)
+{
+    struct crash_watch *c = &w->checks->watch;
+    (void)context;
+    (void)number;
+    c->open = false;
+    /* Judge only what the promise covers: observers whose contact with the victim holds well beyond the bound. */
+    node_id observers[2];
+    size_t count = 0, peers;
+    const uint32_t *peer = sky_peers(w->sky, c->victim, &peers);
+    for (size_t i = 0; i < peers && count < 2; i++)
+        if (w->nodes[peer[i] - 1].node && plan_steady(w, c->victim, peer[i], 30 * NS_PER_S))
+            observers[count++] = peer[i];
+    if (count < 2)
+        return;
+    bool *in = calloc(w->node_count, sizeof *in);
+    duration_ns way;
+    ASSERT(in != NULL);
+    connected_from(w, observers[0], in, &way);
+    for (size_t i = 0; i < w->node_count && in[observers[1] - 1]; i++)
+        if (in[i] && w->nodes[i].node)
+            checks_count(w, PROMISE_I12, c->known[i], "%s did not know of the crash of %s within %.2f s",
+                         scenario_name(w->scenario, (node_id)(i + 1)), scenario_name(w->scenario, c->victim),
+                         (double)(c->bound - c->at) / 1e9);
+    free(in);
+}
+
+/* A crash is measured when at least two links of the victim stand. */
+void checks_crash(struct world *w, struct twin_node *n)
+{
+    struct crash_watch *c = &w->checks->watch;
+    if (c->open)
+        return;
+    size_t peers, observers = 0;
+    node_id one = NODE_NONE;
+    const uint32_t *peer = sky_peers(w->sky, n->id, &peers);
+    for (size_t i = 0; i < peers; i++)
+        if (w->nodes[peer[i] - 1].node && link_connected(w, n->id, peer[i])) {
+            one = peer[i];
+            observers++;
+        }
+    if (observers < 2)
+        return;
+    duration_ns beat = w->scenario->node.heartbeat_ns, way;
+    uint32_t missed = MAX(w->scenario->node.heartbeats_missed, 1u);
+    memset(c->known, 0, w->node_count * sizeof *c->known);
+    connected_from(w, one, c->known, &way);
+    memset(c->known, 0, w->node_count * sizeof *c->known);
+    c->victim = n->id;
+    c->at = w->now;
+    c->bound = w->now + beat * (2 * missed + 3) / 2 + 2 * way;
+    c->open = true;
+    world_serially(w, c->bound, crash_judge, NULL, 0);
+}
+
+/* Recovery as the nodes' own traces show it: figures, not promises. */
+static void recovery_measure(struct world *w, struct twin_node *n, const struct effect_trace *t)
+{
+    struct figures *f = &w->figures;
+    if (t->id == TRACE_BOOT) {
+        n->convicted_at = n->takeover_at = n->repair_at = 0;
+    } else if (t->id == TRACE_CONVICT) {
+        n->convicted_at = w->now;
+        n->convicted = t->about;
+    } else if (t->id == TRACE_TASK_TAKEOVER) { /* of the dead only: a lane that failed is taken over, too */
+        const struct twin_node *victim = world_node(w, t->about);
+        n->takeover_at = victim && !victim->node && n->convicted == t->about ? n->convicted_at : 0;
+    } else if (t->id == TRACE_TASK_ENDED) {
+        n->takeover_at = 0;
+    } else if (t->id == TRACE_TASK_STARTED && n->takeover_at) {
+        duration_ns took = w->now - n->takeover_at;
+        f->restarts_measured++;
+        f->restart_sum += took;
+        f->restart_max = MAX(f->restart_max, took);
+        n->takeover_at = 0;
+    } else if (t->id == TRACE_REPAIR_QUEUED && !n->repair_at) {
+        n->repair_at = w->now;
+    } else if (t->id == TRACE_REPAIR_DONE && n->repair_at) {
+        duration_ns took = w->now - n->repair_at;
+        f->repairs_measured++;
+        f->repair_sum += took;
+        f->repair_max = MAX(f->repair_max, took);
+        n->repair_at = 0;
+    }
+}
+
+void checks_trace(struct world *w, struct twin_node *n, const struct effect_trace *t)
+{
+    recovery_measure(w, n, t);
+    struct crash_watch *c = &w->checks->watch;
+    if (t->id != TRACE_CONVICT || !c->open || t->about != c->victim || c->known[n->id - 1])
+        return;
+    c->known[n->id - 1] = true;
+    duration_ns took = w->now - c->at;
+    w->figures.convictions_measured++;
+    w->figures.conviction_sum += took;
+    w->figures.conviction_max = MAX(w->figures.conviction_max, took);
+}
+
+/* ---- heal ------------------------------------------------------------------------------------------------------------------------ */
+
+static bool hop(const struct contact *c, uint32_t from, uint32_t to, tai_ns *earliest)
+{
+    if (earliest[from - 1] == TIME_NEVER)
+        return false;
+    tai_ns begin = MAX(earliest[from - 1], c->start);
+    if (begin > c->end - EXCHANGE_NS && c->end != TIME_NEVER)
+        return false;
+    if (begin + EXCHANGE_NS >= earliest[to - 1])
+        return false;
+    earliest[to - 1] = begin + EXCHANGE_NS;
+    return true;
+}
+
+/* When what `source` knows at `from` has reached the last node, by the plan; TIME_NEVER beyond its end. */
+static tai_ns flood_from(const struct world *w, node_id source, tai_ns from, tai_ns *earliest)
+{
+    for (size_t i = 0; i < w->node_count; i++)
+        earliest[i] = TIME_NEVER;
+    earliest[source - 1] = from;
+    for (bool moved = true; moved;) {
+        moved = false;
+        for (size_t p = 0; p < sky_pair_count(w->sky); p++) {
+            size_t count;
+            const struct contact *c = sky_pair_contacts(w->sky, p, &count);
+            for (size_t i = 0; i < count; i++) {
+                moved |= hop(&c[i], c[i].a, c[i].b, earliest);
+                moved |= hop(&c[i], c[i].b, c[i].a, earliest);
+            }
+        }
+    }
+    tai_ns last = from;
+    for (size_t i = 0; i < w->node_count; i++)
+        last = MAX(last, earliest[i]);
+    return last;
+}
+
+static tai_ns flood(const struct world *w, tai_ns from)
+{
+    tai_ns *earliest = calloc(w->node_count, sizeof *earliest), last = from;
+    size_t step = MAX(w->node_count / SOURCES_MAX, (size_t)1);
+    ASSERT(earliest != NULL);
+    for (size_t i = 0; i < w->node_count && last != TIME_NEVER; i += step)
+        last = MAX(last, flood_from(w, (node_id)(i + 1), from, earliest));
+    free(earliest);
+    return last;
+}
+
+duration_ns check_heal_bound(struct world *w)
+{
+    tai_ns now = world_wall(w), at = now;
+    duration_ns horizon = w->node_count <= CHECK_NODES_MAX ? HORIZON_NS : 6 * NS_PER_HOUR;
+    err e = sky_plan_extend(w->sky, now + horizon);
+    ASSERT(e == ERR_OK);
+    for (int i = 0; i < FLOODS && at != TIME_NEVER; i++)
+        at = flood(w, at);
+    uint32_t open = 0;
+    for (size_t i = 0; i < w->node_count; i++)
+        if (w->nodes[i].node)
+            open = MAX(open, compute_counts_of(node_compute(w->nodes[i].node)).tasks_open);
+    duration_ns floods = at == TIME_NEVER ? horizon : at - now;
+    return floods + WORK_NS + (duration_ns)open * TASK_NS;
+}

@@ -1,0 +1,144 @@
+/*
+ * I3: one receipt per task, one result after heal. I11: nobody waits beside an idle lane that would take the work.
+ *
+ * A task waits while it has no receipt and no living lease. A lane is willing when, in truth and not by forecast, its satellite is up,
+ * joined to the task's sink by links that stand, idle, well charged and cool. Both together for more than the bound is a violation.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "compute/compute.h"
+#include "twin/check_inner.h"
+
+enum { WAIT_MINUTES_MAX = 15, TASKS_LOOKED_AT = 48 };
+
+struct waiting { /* value of `waits`, by task id */
+    uint32_t minutes;   /* in a row */
+    uint32_t seen_at;   /* sample number */
+};
+
+struct check_tasks {
+    struct heap heap;
+    void *memory;
+    struct map waits;
+    uint32_t samples;
+};
+
+#define TASKS_MEMORY_BYTES (64ull << 20)
+
+void check_tasks_open(struct world *w)
+{
+    struct check_tasks *t = calloc(1, sizeof *t);
+    ASSERT(t != NULL);
+    t->memory = malloc(TASKS_MEMORY_BYTES);
+    ASSERT(t->memory != NULL);
+    heap_init(&t->heap, t->memory, TASKS_MEMORY_BYTES);
+    map_init(&t->waits, &t->heap, sizeof(struct waiting));
+    w->checks->tasks = t;
+    if (w->node_count > CHECK_NODES_MAX)
+        w->checks->results[PROMISE_I11].not_checked = "idle lanes are compared up to 100 nodes";
+}
+
+void check_tasks_close(struct world *w)
+{
+    free(w->checks->tasks->memory);
+    free(w->checks->tasks);
+}
+
+static void one_receipt(struct world *w, const struct twin_node *n)
+{
+    struct compute_counts counts = compute_counts_of(node_compute(n->node));
+    checks_count(w, PROMISE_I3, counts.receipts_most <= 1, "%s holds %u receipts of one task",
+                 scenario_name(w->scenario, n->id), counts.receipts_most);
+}
+
+/* ---- I11 ------------------------------------------------------------------------------------------------------------------------ */
+
+/* In truth: idle, charged to at least half between floor and full, ten kelvin below the limit. */
+static bool lane_is_willing(const struct world *w, const struct twin_node *n)
+{
+    if (scenario_is_gateway(w->scenario, n->id) || !n->node || !node_ready(n->node) || n->lanes_busy_millis > 0)
+        return false;
+    struct config c;
+    scenario_config(w->scenario, n->id, 1, &c);
+    struct craft_state craft = craft_state_of(&n->craft, &w->scenario->craft);
+    const uint64_t *m = node_metrics(n->node);
+    bool charged = craft.battery_mwh >= (c.battery_floor_mwh + craft.battery_capacity_mwh) / 2;
+    bool cool = c.core_limit_mk == 0 || craft.core_mk + 10000 <= c.core_limit_mk;
+    return c.lanes_millis >= 1000 && charged && cool && m[METRIC_TASKS_RUNNING] == 0;
+}
+
+/* Does a willing lane stand in the sink's part of the mesh? */
+static bool willing_near(struct world *w, node_id sink)
+{
+    node_id row[CHECK_NODES_MAX];
+    bool in[CHECK_NODES_MAX] = {false};
+    size_t count = 0;
+    row[count++] = sink;
+    in[sink - 1] = true;
+    for (size_t at = 0; at < count; at++) {
+        if (lane_is_willing(w, &w->nodes[row[at] - 1]))
+            return true;
+        for (size_t i = 0; i < w->node_count; i++)
+            if (!in[i] && w->nodes[i].node && link_connected(w, row[at], (node_id)(i + 1))) {
+                in[i] = true;
+                row[count++] = (node_id)(i + 1);
+            }
+    }
+    return false;
+}
+
+/* As its sink knows it: no owner, or one that it knows to be dead. */
+static bool task_waits(const struct twin_node *sink, const struct compute_summary *t)
+{
+    if (t->receipts > 0 || t->complete_result || t->state != TASK_QUEUED)
+        return false;
+    const struct view_member *owner = t->epoch ? view_find(node_view(sink->node), t->owner) : NULL;
+    return !owner || owner->state == MEMBER_CONVICTED;
+}
+
+static void waits_of(struct world *w, const struct twin_node *n)
+{
+    struct check_tasks *all = w->checks->tasks;
+    struct compute_summary t;
+    for (size_t i = 0; i < TASKS_LOOKED_AT && compute_summary_at(node_compute(n->node), i, &t); i++) {
+        if (t.sink != n->id || !task_waits(n, &t))
+            continue;
+        bool near = willing_near(w, n->id);
+        struct waiting *v = map_put(&all->waits, uid_span(&t.id), NULL);
+        ASSERT(v != NULL);
+        v->minutes = near && v->seen_at + 1 == all->samples ? v->minutes + 1 : near;
+        v->seen_at = all->samples;
+        char text[UID_TEXT_SIZE];
+        uid_text(t.id, text);
+        checks_count(w, PROMISE_I11, v->minutes <= WAIT_MINUTES_MAX, "task %s of %s waits for %u min beside a willing lane", text,
+                     scenario_name(w->scenario, n->id), v->minutes);
+    }
+}
+
+void check_tasks_sample(struct world *w, uint64_t minute)
+{
+    w->checks->tasks->samples++;
+    for (size_t i = 0; i < w->node_count; i++) {
+        const struct twin_node *n = &w->nodes[i];
+        if (!n->node || !node_ready(n->node))
+            continue;
+        if (minute % 60 == i % 60)
+            one_receipt(w, n);
+        if (w->node_count <= CHECK_NODES_MAX && compute_open_count(node_compute(n->node)) > 0)
+            waits_of(w, n);
+    }
+}
+
+void check_tasks_final(struct world *w)
+{
+    for (size_t i = 0; i < w->node_count; i++)
+        if (w->nodes[i].node)
+            one_receipt(w, &w->nodes[i]);
+    if (!w->nodes[0].node)
+        return;
+    struct compute_counts counts = compute_counts_of(node_compute(w->nodes[0].node));
+    checks_count(w, PROMISE_I3, counts.tasks_open == 0, "%u tasks have no result after heal", counts.tasks_open);
+    checks_count(w, PROMISE_I11, counts.tasks_open == 0 || w->node_count > CHECK_NODES_MAX, "%u tasks wait after heal", counts.tasks_open);
+    w->figures.tasks_ended = counts.tasks_ended;
+}
