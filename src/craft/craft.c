@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "craft/portable.h"
 #include "orbit/sun.h"
 
 #define STEFAN_BOLTZMANN 5.670374419e-8
@@ -10,6 +11,7 @@
 #define PIECE_S 30.0
 #define HEATER_HYSTERESIS_K 3.0
 #define FORECAST_MAX NS_PER_DAY
+#define SECONDS_PER_YEAR (365.25 * 86400.0)
 
 struct craft_params craft_params_box(void)
 {
@@ -24,6 +26,7 @@ struct craft_params craft_params_box(void)
         .battery_wh = 8000.0,
         .charge_efficiency = 0.95,
         .discharge_efficiency = 0.95,
+        .ageing = battery_ageing_lithium(),
         .battery_floor_fraction = 0.30,
         .core_capacity_j_k = 150e3,
         .radiator_capacity_j_k = 20e3,
@@ -98,6 +101,7 @@ err craft_params_check(const struct craft_params *p)
     for (size_t k = 0; k < COUNT_OF(ranges); k++)
         if (!between(ranges[k].value, ranges[k].least, ranges[k].most))
             return ERR_RANGE;
+    TRY(battery_ageing_check(&p->ageing));
     return p->pipe_closed_k < p->pipe_open_k ? ERR_OK : ERR_RANGE;
 }
 
@@ -111,14 +115,25 @@ static double solar_flux_w_m2(const struct state *sky)
     return SOLAR_CONSTANT_W_M2 * ratio * ratio;
 }
 
-double craft_array_power_w(const struct craft_params *p, const struct state *sky)
+static double array_power_w(const struct craft_params *p, const struct state *sky, double age_years)
 {
     double cosine = p->array_tracks_sun ? 1.0 : cos(sky->beta_rad);
-    double aged = pow(1.0 - p->degradation_per_year, p->age_years);
+    double aged = portable_power(1.0 - p->degradation_per_year, age_years);
     double warm = 1.0 - p->temperature_coefficient * (p->cell_temperature_k - CELL_REFERENCE_K);
     double power = solar_flux_w_m2(sky) * p->array_area_m2 * p->cell_efficiency * p->packing *
                    aged * cosine * sky->sunlit * warm;
     return fmax(0.0, power);
+}
+
+double craft_array_power_w(const struct craft_params *p, const struct state *sky)
+{
+    return array_power_w(p, sky, p->age_years);
+}
+
+double craft_radiator_area_m2(double heat_w, double kelvin, double emissivity, double environment_w_m2)
+{
+    double t2 = kelvin * kelvin, s2 = SPACE_K * SPACE_K;
+    return heat_w / (2.0 * emissivity * STEFAN_BOLTZMANN * (t2 * t2 - s2 * s2) - environment_w_m2);
 }
 
 double craft_earth_view_factor(double altitude_km, double gamma_rad)
@@ -152,9 +167,14 @@ double craft_environment_w(const struct craft_params *p, const struct state *sky
     return p->radiator_area_m2 * (2.0 * per_face + direct);
 }
 
-static double battery_capacity_j(const struct craft_params *p)
+double craft_battery_capacity_wh(const struct craft *c, const struct craft_params *p)
 {
-    return p->battery_wh * 3600.0;
+    return p->battery_wh * battery_capacity_share(&c->wear, &p->ageing);
+}
+
+static double battery_capacity_j(const struct craft *c, const struct craft_params *p)
+{
+    return craft_battery_capacity_wh(c, p) * 3600.0;
 }
 
 void craft_init(struct craft *c, const struct craft_params *p, double battery_fraction,
@@ -162,10 +182,9 @@ void craft_init(struct craft *c, const struct craft_params *p, double battery_fr
 {
     ASSERT(craft_params_check(p) == ERR_OK);
     ASSERT(between(battery_fraction, 0.0, 1.0) && between(kelvin, SPACE_K, 1000.0));
-    *c = (struct craft){.battery_j = battery_fraction * battery_capacity_j(p),
-                        .core_k = kelvin,
-                        .radiator_k = kelvin,
-                        .sunlit = 1.0};
+    *c = (struct craft){.core_k = kelvin, .radiator_k = kelvin, .sunlit = 1.0};
+    battery_wear_init(&c->wear, battery_fraction);
+    c->battery_j = battery_fraction * battery_capacity_j(c, p);
 }
 
 static void residual_note(struct craft *c, double error, double scale)
@@ -182,15 +201,15 @@ struct power {
 static struct power charge(struct craft *c, const struct craft_params *p, double surplus_w,
                            double load_w, double dt)
 {
-    double room = battery_capacity_j(p) - c->battery_j;
+    double room = fmax(0.0, battery_capacity_j(c, p) - c->battery_j);
     double offered = surplus_w * dt;
     double taken = fmin(offered, room / p->charge_efficiency);
     double before = c->battery_j;
-    c->battery_j = fmin(battery_capacity_j(p), before + taken * p->charge_efficiency);
+    c->battery_j = fmin(battery_capacity_j(c, p), before + taken * p->charge_efficiency);
     c->spilled_j += offered - taken;
     c->shedding = false;
     double loss = taken * (1.0 - p->charge_efficiency);
-    residual_note(c, c->battery_j - before + loss - taken, battery_capacity_j(p) + taken);
+    residual_note(c, c->battery_j - before + loss - taken, battery_capacity_j(c, p) + taken);
     return (struct power){load_w, loss / dt};
 }
 
@@ -199,7 +218,7 @@ static struct power charge(struct craft *c, const struct craft_params *p, double
 static struct power discharge(struct craft *c, const struct craft_params *p, double generation_w,
                               double vital_w, double load_w, double dt)
 {
-    double floor_j = p->battery_floor_fraction * battery_capacity_j(p);
+    double floor_j = p->battery_floor_fraction * battery_capacity_j(c, p);
     double above_floor = fmax(0.0, c->battery_j - floor_j) * p->discharge_efficiency;
     double all = c->battery_j * p->discharge_efficiency;
     double wanted = (load_w - generation_w) * dt;
@@ -210,7 +229,7 @@ static struct power discharge(struct craft *c, const struct craft_params *p, dou
     c->shed_j += wanted - given;
     c->shedding = wanted - given > 1e-9 * wanted;
     double loss = given / p->discharge_efficiency - given;
-    residual_note(c, before - c->battery_j - given - loss, battery_capacity_j(p) + given);
+    residual_note(c, before - c->battery_j - given - loss, battery_capacity_j(c, p) + given);
     return (struct power){generation_w + given / dt, loss / dt};
 }
 
@@ -255,10 +274,9 @@ static void heat_step(struct craft *c, const struct craft_params *p, double core
     c->radiator_k = fmax(SPACE_K, radiator_new);
 }
 
-static void piece(struct craft *c, const struct craft_params *p, double generation_w,
-                  double environment_w, double payload_w, double dt)
+static void piece(struct craft *c, const struct craft_params *p, const struct craft_surroundings *around, double payload_w, double dt)
 {
-    double heater_off_k = p->heater_on_k + HEATER_HYSTERESIS_K;
+    double heater_off_k = p->heater_on_k + HEATER_HYSTERESIS_K, generation_w = around->generation_w;
     c->heater_on = c->core_k < (c->heater_on ? heater_off_k : p->heater_on_k);
     double vital = p->base_load_w + (c->heater_on ? p->heater_w : 0.0);
     double load = vital + payload_w;
@@ -266,21 +284,32 @@ static void piece(struct craft *c, const struct craft_params *p, double generati
                                               : discharge(c, p, generation_w, vital, load, dt);
     c->generation_w = generation_w;
     c->load_w = power.served;
-    heat_step(c, p, power.served + power.loss, environment_w, dt);
+    battery_wear_note(&c->wear, &p->ageing, c->battery_j / battery_capacity_j(c, p), dt);
+    c->battery_j = fmin(c->battery_j, battery_capacity_j(c, p)); /* a little may go with the fading capacity */
+    heat_step(c, p, power.served + power.loss, around->environment_w, dt);
+}
+
+void craft_advance(struct craft *c, const struct craft_params *p, const struct craft_surroundings *around, double load_w, double seconds)
+{
+    ASSERT(seconds > 0.0 && between(seconds, 0.0, 1e9));
+    c->sunlit = around->sunlit;
+    uint64_t pieces = (uint64_t)ceil(seconds / PIECE_S);
+    double size = seconds / (double)pieces;
+    for (uint64_t k = 0; k < pieces; k++)
+        piece(c, p, around, load_w, size);
+    ASSERT(between(c->battery_j, 0.0, battery_capacity_j(c, p)));
 }
 
 void craft_step(struct craft *c, const struct craft_params *p, const struct state *sky,
                 uint32_t load_mw, duration_ns dt)
 {
     ASSERT(dt > 0);
-    double generation = craft_array_power_w(p, sky), environment = craft_environment_w(p, sky);
-    c->sunlit = sky->sunlit;
-    double left = (double)dt / 1e9;
-    uint64_t pieces = (uint64_t)ceil(left / PIECE_S);
-    double size = left / (double)pieces;
-    for (uint64_t k = 0; k < pieces; k++)
-        piece(c, p, generation, environment, load_mw / 1000.0, size);
-    ASSERT(between(c->battery_j, 0.0, battery_capacity_j(p)));
+    struct craft_surroundings around = {
+        .generation_w = array_power_w(p, sky, p->age_years + c->wear.seconds / SECONDS_PER_YEAR),
+        .environment_w = craft_environment_w(p, sky),
+        .sunlit = sky->sunlit,
+    };
+    craft_advance(c, p, &around, load_mw / 1000.0, (double)dt / 1e9);
 }
 
 static uint32_t quantise(double value)
@@ -292,7 +321,7 @@ struct craft_state craft_state_of(const struct craft *c, const struct craft_para
 {
     return (struct craft_state){
         .battery_mwh = quantise(c->battery_j / 3.6),
-        .battery_capacity_mwh = quantise(p->battery_wh * 1000.0),
+        .battery_capacity_mwh = quantise(craft_battery_capacity_wh(c, p) * 1000.0),
         .generation_mw = quantise(c->generation_w * 1000.0),
         .load_mw = quantise(c->load_w * 1000.0),
         .core_mk = quantise(c->core_k * 1000.0),

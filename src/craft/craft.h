@@ -15,6 +15,7 @@
 #ifndef NOCT_CRAFT_CRAFT_H
 #define NOCT_CRAFT_CRAFT_H
 
+#include "craft/battery.h"
 #include "orbit/sky.h"
 
 #define SOLAR_CONSTANT_W_M2 1361.6 /* TSIS-1, at 1 AU */
@@ -25,7 +26,8 @@ struct craft_params {
     double temperature_coefficient; /* 1/K above 28 C */
     double cell_temperature_k;      /* in sunlight */
     bool array_tracks_sun; /* else cos(theta) = cos(beta): one-axis, wing along the orbit normal */
-    double battery_wh, charge_efficiency, discharge_efficiency;
+    double battery_wh, charge_efficiency, discharge_efficiency; /* capacity when new */
+    struct battery_ageing ageing;
     double
         battery_floor_fraction; /* below it lanes and radios are shed; base load and heater go on */
     /* Heat. The radiator is a flat panel, both faces used, edge-on to the Earth (normal along the
@@ -47,11 +49,19 @@ struct craft_params craft_params_box(void); /* 4 kW class member */
 struct craft_params craft_params_pod(void); /* 100 W class member */
 err craft_params_check(const struct craft_params *p) MUST_USE;
 
-/* The exact inner state; kept in doubles, moved only by craft_step. */
+/* What comes in from outside, for models of one's own (craft_step works it out from the sky). */
+struct craft_surroundings {
+    double generation_w;  /* of the array */
+    double environment_w; /* absorbed by the radiator */
+    double sunlit;
+};
+
+/* The exact inner state; kept in doubles, moved only by craft_step and craft_advance. */
 struct craft {
     double battery_j, core_k, radiator_k;
     double generation_w, load_w; /* of the last step */
     double sunlit;
+    struct battery_wear wear;
     double shed_j;          /* energy that loads asked for and did not get, since the start */
     double spilled_j;       /* generation that found the battery full */
     double energy_residual; /* worst relative error of the energy books of one step; stays below
@@ -77,6 +87,11 @@ void craft_init(struct craft *c, const struct craft_params *p, double battery_fr
 void craft_step(struct craft *c, const struct craft_params *p, const struct state *sky,
                 uint32_t load_mw, duration_ns dt);
 
+/* The same with given surroundings and a load in watts. */
+void craft_advance(struct craft *c, const struct craft_params *p, const struct craft_surroundings *around, double load_w, double seconds);
+/* As it is now, aged; the array ages with the run too. */
+double craft_battery_capacity_wh(const struct craft *c, const struct craft_params *p);
+
 struct craft_state craft_state_of(const struct craft *c, const struct craft_params *p);
 
 struct craft_forecast {
@@ -93,7 +108,9 @@ err craft_forecast(const struct craft *c, const struct craft_params *p, const st
                    struct craft_forecast *out) MUST_USE;
 
 /* Pieces, exposed for sizing and tests. */
-double craft_array_power_w(const struct craft_params *p, const struct state *sky);
+double craft_array_power_w(const struct craft_params *p, const struct state *sky); /* at age_years */
+/* Area of a panel (both faces radiate) that gives off `heat_w` at a temperature, absorbing `environment_w_m2` per area of panel. */
+double craft_radiator_area_m2(double heat_w, double kelvin, double emissivity, double environment_w_m2);
 /* View factor from a small plate to the Earth; gamma = angle between its normal and nadir. */
 double craft_earth_view_factor(double altitude_km, double gamma_rad);
 double craft_environment_w(const struct craft_params *p,

@@ -128,7 +128,7 @@ static void one_orbit_of_four_kilowatts_keeps_the_books(void **state)
     p.charge_efficiency = 0.9;
     p.discharge_efficiency = 1.0;
     p.battery_wh = 7910.0;
-    p.temperature_coefficient = 0.0;
+    p.temperature_coefficient = p.degradation_per_year = 0.0;
     p.array_area_m2 = 6636.0 / (SOLAR_CONSTANT_W_M2 * p.cell_efficiency * p.packing);
     struct craft c;
     craft_init(&c, &p, 1.0, 300.0);
@@ -290,6 +290,40 @@ static void both_default_members_survive_a_week_under_their_design_load(void **s
     sky_free(&sky);
 }
 
+static void radiators_give_off_what_the_law_says(void **state)
+{
+    (void)state;
+    /* Emissivity 0.9, 4 kW: twin.md 5.2. */
+    const double expected[][2] = {{20.0, 5.31}, {45.0, 3.83}, {60.0, 3.18}, {80.0, 2.52}};
+    for (size_t k = 0; k < COUNT_OF(expected); k++)
+        assert_true(fabs(craft_radiator_area_m2(4000.0, expected[k][0] + 273.15, 0.9, 0.0) - expected[k][1]) < 0.006);
+    assert_true(fabs(2.0 * craft_radiator_area_m2(4000.0, 318.15, 0.9, 0.0) - 7.65) < 0.006);
+    assert_true(fabs(0.9 * SIGMA * pow(318.15, 4.0) - 523.0) < 0.5);
+}
+
+static void the_battery_and_the_array_fade_with_the_years(void **state)
+{
+    (void)state;
+    struct craft_params p = craft_params_box();
+    p.heater_w = 0.0;
+    struct craft c;
+    craft_init(&c, &p, 1.0, 300.0);
+    struct craft_surroundings lit = {7000.0, 0.0, 1.0}, dark = {0.0, 0.0, 0.0};
+    for (int orbit = 0; orbit < 550; orbit++) { /* a tenth of a year */
+        craft_advance(&c, &p, &dark, 3600.0, 2136.7);
+        craft_advance(&c, &p, &lit, 3600.0, 5739.0 - 2136.7);
+    }
+    double depth = 4000.0 * 2136.7 / 3600.0 / 0.95 / 8000.0, years = 550.0 * 5739.0 / (365.25 * 86400.0);
+    double life = 550.0 / battery_cycle_life(&p.ageing, depth) + years / 15.0;
+    assert_true(fabs(battery_life_used(&c.wear, &p.ageing) / life - 1.0) < 0.01);
+    assert_true(fabs(craft_battery_capacity_wh(&c, &p) - 8000.0 * (1.0 - 0.2 * life)) < 1.0);
+    struct craft_state s = craft_state_of(&c, &p);
+    assert_true(s.battery_capacity_mwh < 8000000 && s.battery_mwh <= s.battery_capacity_mwh && c.energy_residual < 1e-9);
+    struct state noon = place(1.0, 0.0);
+    craft_step(&c, &p, &noon, 0, NS_PER_S);
+    assert_true(fabs(c.generation_w / craft_array_power_w(&p, &noon) - pow(0.99, years)) < 1e-6);
+}
+
 static void refuses_parameters_without_meaning(void **state)
 {
     (void)state;
@@ -315,6 +349,8 @@ int main(void)
         cmocka_unit_test(a_forecast_foresees_what_happens),
         cmocka_unit_test(a_forecast_refuses_what_the_battery_cannot_carry),
         cmocka_unit_test(both_default_members_survive_a_week_under_their_design_load),
+        cmocka_unit_test(radiators_give_off_what_the_law_says),
+        cmocka_unit_test(the_battery_and_the_array_fade_with_the_years),
         cmocka_unit_test(refuses_parameters_without_meaning),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
