@@ -3,6 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "twin/pool.h"
+
+enum { STEPS_WORTH_THREADS = 16 }; /* in a window: fewer are done sooner than others are told of them… */
+enum { STEPS_ASKED_FOR = 2 };      /* …but who asked for threads gets them */
+
 /* ---- clocks and figures ------------------------------------------------------------------------------------------- */
 
 mono_ns node_now(const struct twin_node *n)
@@ -228,6 +233,20 @@ static void shard_run(struct shard *s)
     }
 }
 
+static void shard_job(void *world, size_t index)
+{
+    struct world *w = world;
+    shard_run(&w->shards[index]);
+}
+
+static uint64_t steps_so_far(const struct world *w)
+{
+    uint64_t steps = 0;
+    for (size_t i = 0; i < w->shard_count; i++)
+        steps += w->shards[i].figures.steps;
+    return steps;
+}
+
 void shards_window(struct world *w, mono_ns end)
 {
     struct engine *engine = w->engine;
@@ -238,10 +257,18 @@ void shards_window(struct world *w, mono_ns end)
         w->shards[i].posted_to[engine->parity] = 0;
         w->shards[i].posted_first = TIME_NEVER;
     }
+    uint64_t before = engine->pool ? steps_so_far(w) : 0;
     engine->in_window = true;
-    for (size_t i = 0; i < w->shard_count; i++)
-        shard_run(&w->shards[i]);
+    if (engine->pool && engine->steps_expected >= (w->threads ? STEPS_ASKED_FOR : STEPS_WORTH_THREADS)) {
+        pool_run(engine->pool, shard_job, w, w->shard_count);
+        engine->crowded_windows++;
+    } else {
+        for (size_t i = 0; i < w->shard_count; i++)
+            shard_run(&w->shards[i]);
+    }
     engine->in_window = false;
+    if (engine->pool) /* the last windows tell how full the next one will be */
+        engine->steps_expected = (7 * engine->steps_expected + (steps_so_far(w) - before) + 7) / 8;
     if (w->shard_count > 1)
         records_tell(w);
 }

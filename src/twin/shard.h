@@ -66,6 +66,7 @@ struct engine { /* what runs the shards; changes in serial code only */
     struct memo known;     /* verdicts of all shards */
     struct lights *lights;
     struct pool *pool;     /* NULL: one thread */
+    uint64_t steps_expected; /* in the next window */
     uint64_t windows, crowded_windows; /* all; those that were given to threads */
 };
 

@@ -1,13 +1,17 @@
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "base/hash.h"
+#include "twin/pool.h"
 #include "twin/shard.h"
 
 #define SAMPLE_INTERVAL (60 * NS_PER_S)
 #define PLAN_INTERVAL (30 * NS_PER_MINUTE)
 #define PLAN_AHEAD (6 * NS_PER_HOUR)
+
+enum { NODES_WORTH_THREADS = 500, SHARDS_PER_THREAD = 4 };
 
 struct twin_node *world_node(struct world *w, node_id id)
 {
@@ -188,6 +192,7 @@ void world_close(struct world *w)
     while (queue_take(&w->engine->serial, &q))
         free(q.data);
     queue_free(&w->engine->serial);
+    pool_close(w->engine->pool);
     lights_close(w);
     memos_free(w);
     shards_close(w);
@@ -261,9 +266,24 @@ static bool verified(struct world *w)
     return customers_verify_done(w);
 }
 
+/* Small worlds have less to do in a window than it takes to share it out. */
+static unsigned threads_of(const struct world *w)
+{
+    cpu_set_t cores;
+    if (w->threads)
+        return MIN(w->threads, (unsigned)SHARDS_MAX);
+    if (w->node_count < NODES_WORTH_THREADS || sched_getaffinity(0, sizeof cores, &cores) != 0)
+        return 1;
+    return MIN((unsigned)CPU_COUNT(&cores), (unsigned)SHARDS_MAX);
+}
+
 static void start(struct world *w)
 {
-    shards_partition(w, w->shards_wanted ? MIN(w->shards_wanted, (size_t)SHARDS_MAX) : 1);
+    unsigned threads = threads_of(w);
+    size_t shards = w->shards_wanted ? w->shards_wanted : threads == 1 ? 1 : SHARDS_PER_THREAD * threads;
+    shards_partition(w, MIN(shards, (size_t)SHARDS_MAX));
+    if (threads > 1)
+        w->engine->pool = pool_open(threads);
     plan(w, NULL, 0);
     lights_open(w);
     for (size_t i = 0; i < w->node_count; i++) {
