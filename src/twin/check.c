@@ -29,6 +29,7 @@ void checks_open(struct world *w)
     ASSERT(w->checks != NULL);
     memcpy(w->checks->results, promises, sizeof promises);
     check_knowledge_open(w);
+    check_objects_open(w);
     check_tasks_open(w);
     check_recovery_open(w);
 }
@@ -37,6 +38,7 @@ void checks_close(struct world *w)
 {
     check_recovery_close(w);
     check_tasks_close(w);
+    check_objects_close(w);
     check_knowledge_close(w);
     free(w->checks);
 }
@@ -81,6 +83,7 @@ void checks_sample(struct world *w)
     uint64_t minute = (uint64_t)(w->now / NS_PER_MINUTE);
     if (minute % 30 == 0)
         check_facts_sample(w);
+    check_objects_sample(w);
     check_tasks_sample(w, minute);
     for (size_t i = 0; i < w->node_count && w->node_count <= CHECK_NODES_MAX; i++)
         if (minute % 60 == i % 60 && w->nodes[i].node && node_ready(w->nodes[i].node))
@@ -114,5 +117,6 @@ void checks_final(struct world *w)
         check_probes_fold(&w->nodes[i]);
     }
     check_facts_final(w);
+    check_objects_final(w);
     check_tasks_final(w);
 }

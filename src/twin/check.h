@@ -5,7 +5,7 @@
  *          per node, so that shards may run side by side); at serial points, once a virtual minute, and at the end the
  *          checkers look at all nodes, in a fixed order. They read; they never act on the world.
  * Files:   check.c (the table and its counting), check_facts.c (I5, and the auditor: I2 I3 I4 I6 I9), check_tasks.c (I3, I11),
- *          check_objects.c (I1, I10), check_recovery.c (I12), check_probes.c (rare branches). I1 of reads: customers.c; I7: world.c.
+ *          check_objects.c over check_shelf.c (I1, I10), check_recovery.c (I12), check_probes.c (rare branches). I1 of reads: customers.c; I7: world.c.
  * Limits:  what needs the knowledge of every node (I2, I4, I6, I9, I10, I11) is recorded up to CHECK_NODES_MAX nodes; above
  *          that those rows say so.
  */
@@ -41,7 +41,12 @@ const struct promise_result *checks_results(const struct world *w); /* PROMISE_C
 uint64_t checks_violations(const struct world *w);
 
 void check_step(struct twin_node *n);                   /* after each step of the node; in its shard, touches only its own tables */
+void check_disk_write(struct twin_node *n, const struct effect_disk *e); /* before the disk takes it; likewise */
+void check_disk_synced(struct twin_node *n, enum disk_area area, uint64_t until); /* likewise */
+void check_put_acknowledged(struct twin_node *gateway, struct uid version);       /* likewise */
 /* All else is serial. */
+void check_disk_crashed(struct twin_node *n);                  /* after its unsynced sectors were torn */
+void check_disk_lost(struct twin_node *n);                     /* replaced by an empty one */
 void checks_sample(struct world *w);                    /* every minute of virtual time */
 void checks_trace(struct world *w, struct twin_node *n, const struct effect_trace *t);
 void checks_crash(struct world *w, struct twin_node *n);       /* it is about to lose its memory */

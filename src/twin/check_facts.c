@@ -96,7 +96,7 @@ void check_facts_sample(struct world *w)
 /* ---- the auditor ------------------------------------------------------------------------------------------------------------------ */
 
 /* The chains as they ended up: the first node has them all after heal; if it has not, the author knows its own. */
-static bool fact_of(void *context, node_id author, uint64_t seq, struct fact *out)
+bool check_fact_of(void *context, node_id author, uint64_t seq, struct fact *out)
 {
     struct world *w = context;
     struct node *first = w->nodes[0].node, *own = author ? world_node(w, author)->node : NULL;
@@ -122,7 +122,7 @@ static void limits_by_proofs(struct world *w, uint64_t *limits)
 {
     struct fact f;
     for (node_id author = 0; author <= w->node_count; author++)
-        for (uint64_t seq = 1; fact_of(w, author, seq, &f); seq++) {
+        for (uint64_t seq = 1; check_fact_of(w, author, seq, &f); seq++) {
             struct reader r = reader_of(f.body.data, f.body.size);
             struct span one = f.type == FACT_PROOF ? read_blob(&r, FACT_BODY_MAX) : (struct span){0};
             struct reader head = reader_of(one.data, one.size);
@@ -153,7 +153,7 @@ static void counted_by_all(struct world *w, struct audit *a)
 
 static void audit_run(struct world *w)
 {
-    struct audit a = {.context = w, .fact = fact_of, .judged = judged, .nodes = w->node_count};
+    struct audit a = {.context = w, .fact = check_fact_of, .judged = judged, .nodes = w->node_count};
     for (size_t i = 0; i < w->node_count; i++) {
         const struct knowledge *k = &w->checks->knowledge[i];
         audit_actor_replay(&a, &(struct audit_actor){(node_id)(i + 1), k->steps, k->count});

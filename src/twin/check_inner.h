@@ -27,6 +27,8 @@ struct checks {
     struct crash_watch watch;
     struct knowledge *knowledge; /* by node index; NULL above CHECK_NODES_MAX */
     struct check_tasks *tasks;
+    struct shelf **shelves;       /* by node index; NULL above CHECK_NODES_MAX */
+    struct deletions *deletions;
     uint64_t probes[PROBE_COUNT];
     uint64_t audit_facts, audit_cuts_exact;
 };
@@ -36,6 +38,12 @@ void check_knowledge_open(struct world *w);
 void check_knowledge_close(struct world *w);
 void check_facts_sample(struct world *w);
 void check_facts_final(struct world *w);
+bool check_fact_of(void *world, node_id author, uint64_t seq, struct fact *out); /* the chains as they ended up */
+/* check_objects.c */
+void check_objects_open(struct world *w);
+void check_objects_close(struct world *w);
+void check_objects_sample(struct world *w);
+void check_objects_final(struct world *w);
 /* check_tasks.c */
 void check_tasks_open(struct world *w);
 void check_tasks_close(struct world *w);

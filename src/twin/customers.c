@@ -296,6 +296,7 @@ static void put_answer(struct customer *c, struct operation *o, const struct obj
         node_figures(c->gateway)->puts_acked++;
         latency_add(node_now(c->gateway) - o->asked_at, &node_figures(c->gateway)->put_latency_sum, &node_figures(c->gateway)->put_latency_max);
         settle(o->key, o->content);
+        check_put_acknowledged(c->gateway, r->info.version);
     } else {
         node_figures(c->gateway)->puts_refused++;
         if (o->sent > 0)

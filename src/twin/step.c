@@ -25,6 +25,7 @@ static void disk_effect(struct twin_node *n, const struct effect_disk *e)
     *o = (struct disk_outcome){.done = {.op = e->op}, .area = e->area, .is_sync = e->kind == DISK_SYNC,
                                .sync_until = n->disk.sequence};
     if (e->kind == DISK_WRITE) {
+        check_disk_write(n, e);
         o->done.status = virtual_disk_write(&n->disk, e);
         for (size_t i = 0; i < COUNT_OF(e->parts); i++) {
             struct slice part = e->parts[i];
@@ -42,8 +43,10 @@ static void disk_effect(struct twin_node *n, const struct effect_disk *e)
 static void disk_happen(struct twin_node *n, uint32_t boot, struct disk_outcome *o)
 {
     if (n->node && n->boot == boot) {
-        if (o->is_sync)
+        if (o->is_sync) {
             virtual_disk_sync(&n->disk, o->area, o->sync_until);
+            check_disk_synced(n, o->area, o->sync_until);
+        }
         struct event e = {.kind = EVENT_DONE, .done = o->done};
         node_event(n, &e);
         buf_unref(o->done.data.buf);
@@ -175,6 +178,7 @@ void node_crash(struct twin_node *n)
     lanes_drop(n);
     host_bufs_drop(n);
     virtual_disk_crash(&n->disk, &n->disk_rng);
+    check_disk_crashed(n);
     customers_gateway_down(n);
 }
 

@@ -1,0 +1,197 @@
+/*
+ * What lies on each disk in truth: the checkers' own list of chunks, from the writes and syncs that pass by and, after a crash, from the
+ * bytes that are left (docs/format/chunk.md). Nothing is asked of the storage plane.
+ */
+#include "twin/check_shelf.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/hash.h"
+#include "twin/check_inner.h"
+
+enum { HEADER = 512, KEY = 20, CHUNK_MOST = 1 << 20 };
+#define SHELF_MEMORY_BYTES (256ull << 20) /* mapped, touched as far as it is used */
+
+struct shelf *shelf_open(void)
+{
+    struct shelf *s = calloc(1, sizeof *s);
+    ASSERT(s != NULL);
+    s->memory = mmap(NULL, SHELF_MEMORY_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    ASSERT(s->memory != MAP_FAILED);
+    heap_init(&s->heap, s->memory, SHELF_MEMORY_BYTES);
+    map_init(&s->chunks, &s->heap, sizeof(struct shelved));
+    map_init(&s->places, &s->heap, KEY);
+    return s;
+}
+
+void shelf_close(struct shelf *s)
+{
+    munmap(s->memory, SHELF_MEMORY_BYTES);
+    free(s->pending);
+    free(s->erased);
+    free(s->acked);
+    free(s);
+}
+
+struct span shelf_key(struct uid part, uint32_t index, uint8_t out[20])
+{
+    struct writer w = writer_of(out, KEY);
+    write_bytes(&w, part.bytes, sizeof part.bytes);
+    write_u32_be(&w, index);
+    return writer_span(&w);
+}
+
+const struct shelved *shelf_find(const struct shelf *s, struct uid part, uint32_t index)
+{
+    uint8_t key[KEY];
+    return map_find(&s->chunks, shelf_key(part, index, key));
+}
+
+/* The header of a chunk: false when these are no such bytes. */
+static bool header_read(const uint8_t *bytes, uint8_t key[KEY], uint32_t *size, struct digest128 *digest)
+{
+    struct reader r = reader_of(bytes, HEADER);
+    if (memcmp(bytes, "NCHK", 4) != 0)
+        return false;
+    read_span(&r, 16);
+    struct uid part;
+    read_bytes(&r, part.bytes, sizeof part.bytes);
+    uint32_t index = read_u32(&r);
+    *size = read_u32(&r);
+    digest->low = read_u64(&r);
+    digest->high = read_u64(&r);
+    shelf_key(part, index, key);
+    return *size > 0 && *size <= CHUNK_MOST - HEADER;
+}
+
+/* Is a whole, undamaged chunk there? */
+static bool bytes_verify(const struct virtual_disk *d, uint64_t offset, uint8_t key[KEY], uint32_t *size)
+{
+    uint8_t header[HEADER];
+    struct digest128 digest;
+    if (offset + HEADER > d->used_bytes[AREA_CHUNKS])
+        return false;
+    virtual_disk_read_into(d, AREA_CHUNKS, offset, header, HEADER);
+    if (!header_read(header, key, size, &digest))
+        return false;
+    uint8_t *data = malloc(*size);
+    ASSERT(data != NULL);
+    virtual_disk_read_into(d, AREA_CHUNKS, offset + HEADER, data, *size);
+    bool good = digest128_equal(hash128(data, *size), digest);
+    free(data);
+    return good;
+}
+
+static void *row_add(void *rows, size_t *count, size_t *capacity, size_t size)
+{
+    if (*count == *capacity) {
+        *capacity = MAX((size_t)16, 2 * *capacity);
+        rows = realloc(rows, *capacity * size);
+        ASSERT(rows != NULL);
+    }
+    ++*count;
+    return rows;
+}
+
+static void pending_add(struct shelf *s, uint64_t offset, uint64_t sequence)
+{
+    s->pending = row_add(s->pending, &s->pending_count, &s->pending_capacity, sizeof *s->pending);
+    s->pending[s->pending_count - 1] = (struct shelf_pending){offset, sequence};
+}
+
+static void remove_at(struct shelf *s, uint64_t offset)
+{
+    uint8_t key[KEY], *found = map_find_u64(&s->places, offset);
+    if (!found)
+        return;
+    memcpy(key, found, KEY);
+    const struct shelved *c = map_find(&s->chunks, span_of(key, KEY));
+    if (c && c->offset == offset)
+        map_remove(&s->chunks, span_of(key, KEY));
+    map_remove_u64(&s->places, offset);
+}
+
+static void put_at(struct shelf *s, uint64_t offset, const uint8_t key[KEY], mono_ns synced_at)
+{
+    uint8_t *place = map_put_u64(&s->places, offset, NULL);
+    struct shelved *c = map_put(&s->chunks, span_of(key, KEY), NULL);
+    ASSERT(place && c);
+    memcpy(place, key, KEY);
+    *c = (struct shelved){.offset = offset, .synced_at = synced_at};
+}
+
+void check_disk_write(struct twin_node *n, const struct effect_disk *e)
+{
+    struct shelf *s = n->world->checks->shelves ? n->world->checks->shelves[n->id - 1] : NULL;
+    if (!s || e->area != AREA_CHUNKS || e->parts[0].size != HEADER)
+        return;
+    uint8_t key[KEY], *found = map_find_u64(&s->places, e->offset);
+    uint32_t size;
+    struct digest128 digest;
+    if (found) { /* what lies there ends; it counts as a deletion when it was whole and durable */
+        struct shelved *c = map_find(&s->chunks, span_of(found, KEY));
+        if (c && c->synced_at != 0 && c->offset == e->offset && bytes_verify(&n->disk, e->offset, key, &size)) {
+            s->erased = row_add(s->erased, &s->erased_count, &s->erased_capacity, sizeof *s->erased);
+            struct shelf_erased *row = &s->erased[s->erased_count - 1];
+            *row = (struct shelf_erased){.at = node_wall(n)};
+            memcpy(row->key, found, KEY);
+        }
+        remove_at(s, e->offset);
+    }
+    if (e->parts[1].size > 0 && header_read(e->parts[0].data, key, &size, &digest))
+        put_at(s, e->offset, key, 0);
+    pending_add(s, e->offset, n->disk.sequence + 1);
+}
+
+void check_disk_synced(struct twin_node *n, enum disk_area area, uint64_t until)
+{
+    struct shelf *s = n->world->checks->shelves ? n->world->checks->shelves[n->id - 1] : NULL;
+    size_t kept = 0;
+    for (size_t i = 0; s && area == AREA_CHUNKS && i < s->pending_count; i++) {
+        struct shelf_pending p = s->pending[i];
+        if (p.sequence > until) {
+            s->pending[kept++] = p;
+            continue;
+        }
+        const uint8_t *key = map_find_u64(&s->places, p.offset);
+        struct shelved *c = key ? map_find(&s->chunks, span_of(key, KEY)) : NULL;
+        if (c && c->offset == p.offset && c->synced_at == 0)
+            c->synced_at = node_now(n);
+    }
+    if (s && area == AREA_CHUNKS)
+        s->pending_count = kept;
+}
+
+void check_disk_crashed(struct twin_node *n)
+{
+    struct shelf *s = n->world->checks->shelves ? n->world->checks->shelves[n->id - 1] : NULL;
+    for (size_t i = 0; s && i < s->pending_count; i++) {
+        uint8_t key[KEY];
+        uint32_t size;
+        remove_at(s, s->pending[i].offset);
+        if (bytes_verify(&n->disk, s->pending[i].offset, key, &size))
+            put_at(s, s->pending[i].offset, key, node_now(n));
+    }
+    if (s)
+        s->pending_count = 0;
+}
+
+void check_disk_lost(struct twin_node *n)
+{
+    struct shelf **at = n->world->checks->shelves ? &n->world->checks->shelves[n->id - 1] : NULL;
+    if (!at)
+        return;
+    shelf_close(*at);
+    *at = shelf_open();
+}
+
+void check_put_acknowledged(struct twin_node *gateway, struct uid version)
+{
+    struct shelf *s = gateway->world->checks->shelves ? gateway->world->checks->shelves[gateway->id - 1] : NULL;
+    if (!s)
+        return;
+    s->acked = row_add(s->acked, &s->acked_count, &s->acked_capacity, sizeof *s->acked);
+    s->acked[s->acked_count - 1] = (struct shelf_acked){version, node_now(gateway)};
+}
