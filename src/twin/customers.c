@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "base/hash.h"
-#include "twin/world.h"
+#include "twin/shard.h"
 
 enum { KEYS_MAX = 400, OPERATIONS_MAX = 64, VERIFY_PARALLEL = 16 };
 enum { VERIFY_DUE, VERIFY_ASKED, VERIFY_DONE };
@@ -284,6 +284,12 @@ static void latency_add(duration_ns latency, duration_ns *sum, duration_ns *max)
     *max = MAX(*max, latency);
 }
 
+static void told(const struct customer *c, const struct operation *o, enum request_kind kind, err status)
+{
+    record_request(c->gateway, &(struct request_told){.gateway = c->gateway->id, .kind = kind, .status = status, .verifying = o->verifying,
+                                                      .latency = node_now(c->gateway) - o->asked_at});
+}
+
 static void put_answer(struct customer *c, struct operation *o, const struct object_reply *r)
 {
     if (!r->final) {
@@ -292,6 +298,7 @@ static void put_answer(struct customer *c, struct operation *o, const struct obj
         return;
     }
     o->used = false;
+    told(c, o, REQUEST_PUT, r->status);
     if (r->status == ERR_OK) {
         node_figures(c->gateway)->puts_acked++;
         latency_add(node_now(c->gateway) - o->asked_at, &node_figures(c->gateway)->put_latency_sum, &node_figures(c->gateway)->put_latency_max);
@@ -339,6 +346,7 @@ static void get_answer(struct customer *c, struct operation *o, const struct obj
         return;
     struct operation was = *o;
     o->used = false;
+    told(c, &was, REQUEST_GET, r->status);
     if (!was.verifying)
         was.key->busy = false;
     else
@@ -369,6 +377,7 @@ void customer_object(struct twin_node *gateway, const struct object_reply *r)
         get_answer(c, o, r);
     } else if (o->op == OBJECT_DELETE) {
         o->used = false;
+        told(c, o, REQUEST_DELETE, r->status);
         if (r->status == ERR_OK || r->status == ERR_NOT_FOUND) {
             node_figures(c->gateway)->deletes_acked++;
             settle(o->key, (struct content){0});

@@ -24,6 +24,14 @@ static void tell(struct world *w, const struct record *r, const uint8_t *bytes)
                 w->observers[i].on_frame(w->observers[i].context, w, r->node, r->about, r->at, bytes, r->size, r->id != 0);
         return;
     }
+    if (r->kind == RECORD_REQUEST) {
+        struct request_told told;
+        memcpy(&told, bytes, sizeof told);
+        for (size_t i = 0; i < w->observer_count; i++)
+            if (w->observers[i].on_request)
+                w->observers[i].on_request(w->observers[i].context, w, &told);
+        return;
+    }
     struct twin_node *n = world_node(w, r->node);
     const struct effect_trace t = {.id = (uint16_t)r->id, .about = r->about, .text = span_of(bytes, r->size)};
     w->figures.trace_counts[t.id]++;
@@ -70,6 +78,12 @@ void record_frame(struct twin_node *from, node_id to, const void *bytes, size_t 
     const struct record r = {.at = from->shard->now, .kind = RECORD_FRAME, .node = from->id, .about = to, .id = lost,
                              .size = (uint32_t)size};
     record_add(from->shard, &r, bytes);
+}
+
+void record_request(struct twin_node *gateway, const struct request_told *told)
+{
+    const struct record r = {.at = gateway->shard->now, .kind = RECORD_REQUEST, .node = gateway->id, .size = sizeof *told};
+    record_add(gateway->shard, &r, told);
 }
 
 void node_promise(struct twin_node *n, enum promise p, bool kept, const char *format, ...)

@@ -30,8 +30,10 @@ err report_open(struct report *r, const struct twin_options *options)
         return ERR_IO;
     r->series = create(options->output, "series.csv");
     r->events = create(options->output, "events.log");
-    if (!r->series || !r->events)
+    r->requests = create(options->output, "requests.csv");
+    if (!r->series || !r->events || !r->requests)
         return ERR_IO;
+    fputs("time_h,gateway,request,status,latency_ms\n", r->requests);
     fputs("time_h,nodes_up,links_up,objects,repairs_queued,tasks_running,facts,battery_min_share,core_max_k,sunlit_nodes,"
           "chunk_mib\n",
           r->series);
@@ -44,6 +46,8 @@ void report_close(struct report *r)
         fclose(r->series);
     if (r->events)
         fclose(r->events);
+    if (r->requests)
+        fclose(r->requests);
 }
 
 void report_trace(void *report, const struct twin_node *n, const struct effect_trace *t)
@@ -55,6 +59,16 @@ void report_trace(void *report, const struct twin_node *n, const struct effect_t
     time_utc_text(world_wall(n->world), 3, when);
     fprintf(r->events, "%s %s %s %.*s\n", when, scenario_name(n->world->scenario, n->id), trace_name((enum trace_id)t->id),
             (int)t->text.size, (const char *)t->text.data);
+}
+
+/* Requests of the customers while they work; the final reading after heal is not among them. */
+void report_request(void *report, struct world *w, const struct request_told *told)
+{
+    static const char *const kinds[] = {[REQUEST_PUT] = "put", [REQUEST_GET] = "get", [REQUEST_DELETE] = "delete"};
+    struct report *r = report;
+    if (r->requests && !told->verifying)
+        fprintf(r->requests, "%.5f,%s,%s,%s,%.3f\n", (double)(world_wall(w) - w->scenario->epoch) / 3.6e12,
+                scenario_name(w->scenario, told->gateway), kinds[told->kind], err_name(told->status), (double)told->latency / 1e6);
 }
 
 void report_progress(void *report, double share)

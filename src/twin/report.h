@@ -12,7 +12,7 @@
 
 struct report {
     const struct twin_options *options;
-    FILE *series, *events;
+    FILE *series, *events, *requests;
     mono_ns sampled_at;
     uint64_t event_count;
     double cpu_started_s;
@@ -22,6 +22,7 @@ struct report {
 err report_open(struct report *r, const struct twin_options *options) MUST_USE; /* IO: the folder cannot be written */
 void report_close(struct report *r);
 void report_trace(void *report, const struct twin_node *n, const struct effect_trace *t);
+void report_request(void *report, struct world *w, const struct request_told *told);
 void report_progress(void *report, double share);
 void report_sample(struct report *r, struct world *w);
 void report_print(struct report *r, struct world *w, double cpu_s);

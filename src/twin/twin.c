@@ -36,7 +36,7 @@ int twin_run(const struct scenario *s, const struct twin_options *options)
     }
     w->threads = options->threads;
     w->shards_wanted = options->shards;
-    world_observe(w, &(struct observer){.context = &report, .on_trace = report_trace, .on_sample = sampled,
+    world_observe(w, &(struct observer){.context = &report, .on_trace = report_trace, .on_sample = sampled, .on_request = report_request,
                                         .on_progress = report_progress});
     world_run(w);
     uint64_t violations = checks_violations(w);

@@ -101,6 +101,14 @@ struct figures { /* sums, and extremes: shards have their own, which are folded 
     uint32_t core_max_mk;
 };
 
+struct request_told { /* one request of a customer and its answer */
+    node_id gateway;
+    enum request_kind { REQUEST_PUT, REQUEST_GET, REQUEST_DELETE } kind;
+    err status;
+    bool verifying; /* of the final reading */
+    duration_ns latency;
+};
+
 struct observer { /* each function may be NULL; all are serial */
     void *context;
     void (*on_trace)(void *context, const struct twin_node *n, const struct effect_trace *t);
@@ -108,6 +116,7 @@ struct observer { /* each function may be NULL; all are serial */
     void (*on_progress)(void *context, double share);
     /* A bundle left `from` for `to` at `at`; its bytes arrive one light time and framing after the last of them left, or never. */
     void (*on_frame)(void *context, struct world *w, node_id from, node_id to, mono_ns at, const void *bytes, size_t size, bool lost);
+    void (*on_request)(void *context, struct world *w, const struct request_told *r); /* a customer's request was answered */
 };
 enum { OBSERVERS_MAX = 8 };
 
