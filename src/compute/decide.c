@@ -62,11 +62,8 @@ static node_id manager_of(const struct compute *c, const struct task *t)
     if (compute_alive(c, sink))
         return sink;
     port_probe(c->port, PROBE_MANAGER_STANDS_IN);
-    const struct view *v = c->port->view;
-    for (size_t i = 0; i < v->count; i++)
-        if (compute_alive(c, v->members[i].id))
-            return v->members[i].id;
-    return c->port->config->self;
+    node_id first = view_first_alive(c->port->view);
+    return first == NODE_NONE ? c->port->config->self : first;
 }
 
 /* Two more names, so that the chain of successors goes on: the one left over, then the nearest live satellite. */
@@ -82,6 +79,7 @@ static void successors_after(const struct compute *c, const struct task *t, node
     }
     const struct view *v = c->port->view;
     const struct view_member *best = NULL;
+    view_refresh(v);
     for (size_t i = 0; i < v->count && count < 2; i++) {
         const struct view_member *m = &v->members[i];
         bool able = m->role == ROLE_SATELLITE && compute_alive(c, m->id) &&

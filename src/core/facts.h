@@ -20,6 +20,7 @@
 #include "base/map.h"
 #include "core/ids.h"
 #include "core/machine.h"
+#include "core/roster.h"
 
 struct port;
 struct message;
@@ -70,6 +71,7 @@ struct facts_config {
     uint8_t root_public_key[32];
     struct fact_crypto crypto;
     struct span genesis; /* encoded root facts back to back (u32 size, fact); taken over at first start */
+    const struct roster *roster; /* the root's facts before those: referenced in place, neither logged nor folded; NULL: none */
     uint64_t memory_max_bytes;
     duration_ns sync_interval_ns; /* mono: how often linked neighbours compare digests, default 5 s */
 };

@@ -33,7 +33,9 @@ struct chain {
     uint64_t durable;  /* of these in our log, synced */
     uint64_t limit;    /* nothing beyond is valid; UINT64_MAX while in good standing */
     uint8_t head[FACT_HASH_SIZE]; /* hash of fact `seq` */
-    const uint8_t **facts;        /* encoded, by sequence - 1 */
+    const uint8_t *const *base;   /* encoded, by sequence - 1: of the roster, shared */
+    uint64_t base_count;
+    const uint8_t **facts;        /* encoded, those behind them */
     uint64_t contribution;        /* to its bucket's digest */
     node_id gap_from;             /* asked once gap_at is reached; NODE_NONE: no gap known */
     mono_ns gap_at;

@@ -57,7 +57,7 @@ uint64_t chain_tellable(const struct facts *s, const struct chain *c)
 struct span chain_encoded(const struct chain *c, uint64_t seq)
 {
     ASSERT(seq > 0 && seq <= c->seq);
-    const uint8_t *encoded = c->facts[seq - 1];
+    const uint8_t *encoded = seq <= c->base_count ? c->base[seq - 1] : c->facts[seq - 1 - c->base_count];
     return span_of(encoded, fact_encoded_size(encoded));
 }
 
@@ -66,7 +66,7 @@ const uint8_t *chain_hash(const struct chain *c, uint64_t seq)
     static const uint8_t zeros[FACT_HASH_SIZE];
     if (seq == 0)
         return zeros;
-    return seq == c->seq ? c->head : c->facts[seq] + 40; /* the next fact's "previous" */
+    return seq == c->seq ? c->head : chain_encoded(c, seq + 1).data + 40; /* the next fact's "previous" */
 }
 
 uint64_t chain_contribution(const struct chain *c, uint64_t seq)
@@ -125,7 +125,7 @@ static uint8_t *block_room(struct facts *s, size_t size)
 static bool index_room(struct facts *s, struct chain *c)
 {
     size_t have = c->facts ? heap_block_size((const void *)c->facts) : 0;
-    if (have >= (c->seq + 1) * sizeof *c->facts)
+    if (have >= (c->seq + 1 - c->base_count) * sizeof *c->facts)
         return true;
     const uint8_t **wider = heap_grow(s->port->heap, (void *)c->facts, MAX((size_t)8 * sizeof *wider, 2 * have));
     if (!wider)
@@ -166,7 +166,7 @@ static void accept(struct facts *s, struct chain *c, struct fact *f)
     size_t size = fact_encoded_size(encoded);
     f->body.data = encoded + FACT_HEADER_SIZE;
     s->block_used = MIN(s->block_size, s->block_used + ((size + 7) & ~(size_t)7));
-    c->facts[c->seq++] = encoded;
+    c->facts[c->seq++ - c->base_count] = encoded;
     memcpy(c->head, f->hash, sizeof c->head);
     contribution_update(s, c);
     s->count++;
@@ -213,6 +213,16 @@ static enum take refuse(struct facts *s, const struct fact *f, const char *reaso
     return TAKE_REFUSED;
 }
 
+/* The chain of a member of the roster from whom nothing was heard so far, begun by a fact that it signed. */
+static struct chain *chain_begin(struct facts *s, node_id author, const struct fact_parts *parts)
+{
+    const struct roster_member *m = roster_find(s->config.roster, author);
+    if (!m || !s->config.crypto.verify(s->config.crypto.context, m->public_key, parts->signed_part, parts->signature))
+        return NULL;
+    facts_key_add(s, author, ROSTER_INCARNATION, m->public_key);
+    return facts_chain(s, author, ROSTER_INCARNATION);
+}
+
 /* A fact whose sequence is already held: the same, or a proof of misbehaviour. */
 static enum take take_old(struct facts *s, struct chain *c, struct span encoded, const struct fact *f,
                           const struct fact_parts *parts)
@@ -239,6 +249,11 @@ enum take facts_take(struct facts *s, struct span encoded, struct fact *f, struc
     if (fact_decode(encoded, f, &parts) != ERR_OK)
         return refuse(s, f, "malformed");
     struct chain *c = facts_chain(s, f->author, f->incarnation);
+    if (!c && f->incarnation == ROSTER_INCARNATION && roster_find(s->config.roster, f->author)) {
+        c = chain_begin(s, f->author, &parts);
+        if (!c)
+            return refuse(s, f, "bad signature, or no memory for its chain");
+    }
     *chain = c;
     if (!c || !c->key_known)
         return TAKE_EARLY;
@@ -267,6 +282,13 @@ static void recover_record(void *context, uint16_t type, struct span payload)
     if (type != RECORD_FACT || fact_decode(payload, &f, &parts) != ERR_OK)
         return;
     struct chain *c = facts_chain(s, f.author, f.incarnation);
+    const struct roster_member *m = c || f.incarnation != ROSTER_INCARNATION ? NULL : roster_find(s->config.roster, f.author);
+    if (m) {
+        facts_key_add(s, f.author, f.incarnation, m->public_key);
+        c = facts_chain(s, f.author, f.incarnation);
+    }
+    if (c && f.seq <= c->base_count)
+        return; /* written before there was a roster */
     if (!c) { /* the JOIN of an author always comes before its facts; keys follow when manage folds it */
         bool added;
         c = map_put_u64(&s->chains, chain_key(f.author, f.incarnation), &added);
@@ -323,6 +345,28 @@ static void durable(void *context, uint64_t index)
     sync_durable(s);
 }
 
+/* The first facts of the root lie in the roster: held, durable, and known to the planes that read it. */
+static err roster_take(struct facts *s)
+{
+    const struct roster *r = s->config.roster;
+    struct chain *root = facts_chain(s, NODE_ROOT, 0);
+    if (!root)
+        return ERR_NO_MEMORY;
+    if (!r || r->count == 0)
+        return ERR_OK;
+    root->base = r->facts;
+    root->base_count = root->seq = root->durable = r->count;
+    memcpy(root->head, r->head, sizeof root->head);
+    contribution_update(s, root);
+    s->count += r->count;
+    s->clock = MAX(s->clock, r->time_most);
+    const struct roster_member *self = roster_find(r, s->config.self);
+    if (self && s->config.incarnation == ROSTER_INCARNATION)
+        facts_key_add(s, s->config.self, ROSTER_INCARNATION, self->public_key);
+    port_gauge(s->port, METRIC_FACTS, s->count);
+    return ERR_OK;
+}
+
 err facts_open(struct facts **out, struct port *port, const struct facts_config *config, const struct facts_handlers *handlers)
 {
     struct facts *s = heap_alloc(port->heap, sizeof *s);
@@ -334,8 +378,7 @@ err facts_open(struct facts **out, struct port *port, const struct facts_config 
     map_init(&s->chains, port->heap, sizeof(struct chain));
     sync_open(s);
     facts_key_add(s, NODE_ROOT, 0, config->root_public_key);
-    if (!facts_chain(s, NODE_ROOT, 0))
-        return ERR_NO_MEMORY;
+    TRY(roster_take(s));
     *out = s;
     log_open(&s->log, port, AREA_FACTS, port->config->boot,
              &(struct log_handlers){s, recover_record, recovered, durable});
@@ -387,6 +430,9 @@ void facts_key_add(struct facts *s, node_id author, uint32_t incarnation, const 
 
 void facts_author_stop(struct facts *s, node_id author)
 {
+    const struct roster_member *m = roster_find(s->config.roster, author);
+    if (m)
+        facts_key_add(s, author, ROSTER_INCARNATION, m->public_key);
     for (struct map_node *n = map_first(&s->chains); n; n = map_next(&s->chains, n)) {
         struct chain *c = map_value(n);
         if (c->author == author)
@@ -404,6 +450,8 @@ err facts_proof(struct facts *s, struct span fact_a, struct span fact_b, node_id
         span_equal(parts_a.signed_part, parts_b.signed_part))
         return ERR_INVALID;
     struct chain *c = facts_chain(s, a.author, a.incarnation);
+    if (!c && a.incarnation == ROSTER_INCARNATION)
+        c = chain_begin(s, a.author, &parts_a);
     if (!c || !c->key_known)
         return ERR_NOT_FOUND;
     if (!signature_good(s, c, &parts_a) || !signature_good(s, c, &parts_b))
@@ -477,10 +525,12 @@ bool facts_get(const struct facts *s, node_id author, uint64_t seq, struct fact 
     return true;
 }
 
+/* What the roster holds was checked when it was made. */
 static bool chain_check(const struct chain *c)
 {
     uint8_t hash[FACT_HASH_SIZE] = {0};
-    for (uint64_t seq = 1; seq <= c->seq; seq++) {
+    memcpy(hash, chain_hash(c, c->base_count), sizeof hash);
+    for (uint64_t seq = c->base_count + 1; seq <= c->seq; seq++) {
         struct fact f;
         struct fact_parts parts;
         if (fact_decode(chain_encoded(c, seq), &f, &parts) != ERR_OK || f.author != c->author ||

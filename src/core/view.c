@@ -17,6 +17,7 @@ const char *health_name(enum health h)
 err view_init(struct view *v, struct heap *h, size_t capacity, node_id self)
 {
     *v = (struct view){.capacity = capacity, .self = self};
+    map_init(&v->others, h, sizeof(uint8_t));
     v->members = heap_alloc(h, capacity * sizeof *v->members);
     return v->members ? ERR_OK : ERR_NO_MEMORY;
 }
@@ -25,6 +26,8 @@ err view_init(struct view *v, struct heap *h, size_t capacity, node_id self)
 static size_t lower_bound(const struct view *v, node_id id)
 {
     size_t low = 0, high = v->count;
+    if ((size_t)id - 1 < high && v->members[id - 1].id == id) /* ids mostly count from 1 */
+        return id - 1;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         if (v->members[middle].id < id)
@@ -55,22 +58,113 @@ err view_add(struct view *v, node_id id, struct view_member **out)
     return ERR_OK;
 }
 
-bool view_alive(const struct view *v, node_id id)
+err view_add_roster(struct view *v, const struct roster *r, node_id id)
+{
+    const struct roster_member *from = roster_find(r, id);
+    struct view_member *row;
+    if (!from)
+        return ERR_NOT_FOUND;
+    TRY(view_add(v, id, &row));
+    row->role = (enum member_role)from->role;
+    row->incarnation = ROSTER_INCARNATION;
+    row->plane = from->plane;
+    row->batch = from->batch;
+    memcpy(row->public_key, from->public_key, sizeof row->public_key);
+    memcpy(row->name, from->name, sizeof row->name);
+    return ERR_OK;
+}
+
+bool view_knows(const struct view *v, node_id id)
+{
+    return view_find(v, id) || roster_find(v->roster, id);
+}
+
+enum member_state view_state(const struct view *v, node_id id)
 {
     const struct view_member *m = view_find(v, id);
-    return m && (m->state == MEMBER_ALIVE || m->state == MEMBER_SUSPECT);
+    if (m)
+        return m->state;
+    const uint8_t *other = v->others.count ? map_find_u64(&v->others, id) : NULL;
+    if (other)
+        return (enum member_state)*other;
+    return roster_find(v->roster, id) ? MEMBER_ALIVE : MEMBER_LEFT;
+}
+
+void view_set_state(struct view *v, node_id id, enum member_state state)
+{
+    struct view_member *m = view_find(v, id);
+    if (m) {
+        m->state = state;
+    } else if (state == MEMBER_ALIVE) {
+        map_remove_u64(&v->others, id);
+    } else {
+        uint8_t *other = map_put_u64(&v->others, id, NULL);
+        if (other) /* no memory: it counts as alive here, and what is sent to it comes back */
+            *other = (uint8_t)state;
+    }
+}
+
+enum member_role view_role(const struct view *v, node_id id)
+{
+    const struct view_member *m = view_find(v, id);
+    const struct roster_member *from = m ? NULL : roster_find(v->roster, id);
+    return m ? m->role : from ? (enum member_role)from->role : ROLE_SATELLITE;
+}
+
+bool view_alive(const struct view *v, node_id id)
+{
+    enum member_state state = view_state(v, id);
+    return state == MEMBER_ALIVE || state == MEMBER_SUSPECT;
+}
+
+node_id view_first_alive(const struct view *v)
+{
+    node_id first = NODE_NONE;
+    for (size_t i = 0; i < v->count && first == NODE_NONE; i++)
+        if (v->members[i].id == v->self || view_alive(v, v->members[i].id))
+            first = v->members[i].id;
+    for (size_t i = 0; v->roster && i < v->roster->count; i++) {
+        node_id id = v->roster->members[i].id;
+        if (first != NODE_NONE && id >= first)
+            break;
+        if (view_alive(v, id))
+            return id;
+    }
+    return first;
+}
+
+void view_refresh(const struct view *v)
+{
+    if (v->reach_fresh)
+        v->reach_fresh(v->reach_context);
+}
+
+void view_reach(const struct view *v, node_id id, duration_ns *reach_ns, tai_ns *reach_wall)
+{
+    view_refresh(v);
+    const struct view_member *m = view_find(v, id);
+    *reach_ns = m ? m->reach_ns : TIME_NEVER;
+    *reach_wall = m ? m->reach_wall : TIME_NEVER;
+    if (!m && v->reach_find && roster_find(v->roster, id))
+        v->reach_find(v->reach_context, id, reach_ns, reach_wall);
 }
 
 bool view_reachable(const struct view *v, node_id id, duration_ns within_mono_ns)
 {
+    duration_ns reach_ns;
+    tai_ns reach_wall;
     if (id == v->self)
         return true;
-    const struct view_member *m = view_find(v, id);
-    return m && view_alive(v, id) && m->reach_ns <= within_mono_ns;
+    if (!view_alive(v, id))
+        return false;
+    view_reach(v, id, &reach_ns, &reach_wall);
+    return reach_ns <= within_mono_ns;
 }
 
 const char *view_name(const struct view *v, node_id id)
 {
     const struct view_member *m = view_find(v, id);
-    return m && m->name[0] ? m->name : "?";
+    const struct roster_member *from = m ? NULL : roster_find(v->roster, id);
+    const char *name = m ? m->name : from ? from->name : "";
+    return name[0] ? name : "?";
 }

@@ -3,13 +3,16 @@
  *
  * Story:  the manage plane writes membership, liveness and status; the network plane writes reach and links; everybody
  *         reads. The table is sorted by node id; rows move when a member joins, so keep ids, not pointers.
- * Owns:   the rows (in the node's heap). Limits: `capacity` rows, fixed at start.
+ *         A mission may have more members than a small node has rows for: then the rows are its scope (neighbours, ground, the
+ *         nearest by hops; docs/adr/0009-scope.md). Of the others it knows who they are (roster), their state, and how to
+ *         reach them when asked, but no status. The functions below answer for both.
+ * Owns:   the rows, and the states of others that are not plain ALIVE (in the node's heap). Limits: `capacity` rows.
  */
 #ifndef NOCT_CORE_VIEW_H
 #define NOCT_CORE_VIEW_H
 
-#include "base/heap.h"
-#include "core/ids.h"
+#include "base/map.h"
+#include "core/roster.h"
 
 enum member_role { ROLE_SATELLITE, ROLE_GATEWAY };
 enum member_state {
@@ -50,7 +53,10 @@ struct view_member {
     uint16_t plane, batch; /* failure domains beside the satellite itself */
     bool status_known;
     struct status status;
+    uint64_t forwarded_seq; /* of the status that the manage plane passed on last */
+    uint32_t forwarded_boot;
     /* written by the network plane: */
+    uint8_t reach_class;    /* its own */
     bool link_up;           /* a direct link stands now */
     duration_ns reach_ns;   /* mono time until a small message could arrive, by the plan; TIME_NEVER: no path in the horizon */
     tai_ns reach_wall;      /* the same as a wall instant of arrival; TIME_NEVER likewise */
@@ -60,12 +66,26 @@ struct view {
     struct view_member *members;
     size_t count, capacity;
     node_id self;
+    const struct roster *roster; /* NULL: everybody has a row */
+    struct map others;           /* members without a row whose state is not ALIVE: node -> uint8_t */
+    /* Set by the network plane: brings reach_ns and reach_wall of the rows up to date; reach of a member without a row. */
+    void (*reach_fresh)(void *context);
+    void (*reach_find)(void *context, node_id id, duration_ns *reach_ns, tai_ns *reach_wall);
+    void *reach_context;
 };
 
 err view_init(struct view *v, struct heap *h, size_t capacity, node_id self) MUST_USE;
-struct view_member *view_find(const struct view *v, node_id id); /* NULL: not a member */
+struct view_member *view_find(const struct view *v, node_id id); /* NULL: not a member, or beyond the scope */
+bool view_knows(const struct view *v, node_id id);               /* a member, with a row or without */
+enum member_state view_state(const struct view *v, node_id id);  /* MEMBER_LEFT for who is no member */
+enum member_role view_role(const struct view *v, node_id id);
+void view_set_state(struct view *v, node_id id, enum member_state state); /* manage plane only */
+void view_refresh(const struct view *v); /* before reading reach_ns or reach_wall of rows */
+void view_reach(const struct view *v, node_id id, duration_ns *reach_ns, tai_ns *reach_wall); /* TIME_NEVER: no path */
+err view_add_roster(struct view *v, const struct roster *r, node_id id) MUST_USE; /* a row for a member of the roster */
 err view_add(struct view *v, node_id id, struct view_member **out) MUST_USE; /* EXISTS, FULL; keeps order */
 bool view_alive(const struct view *v, node_id id); /* ALIVE or SUSPECT */
+node_id view_first_alive(const struct view *v); /* the lowest id, with a row or without; NODE_NONE: nobody */
 bool view_reachable(const struct view *v, node_id id, duration_ns within_mono_ns); /* alive and reach_ns <= within */
 const char *view_name(const struct view *v, node_id id); /* "sat-2"; "?" when unknown */
 

@@ -14,9 +14,17 @@ enum {
     LIVES_ON_BEATS = 3,  /* so many beats younger than what we heard: no echo of its last words */
 };
 
+#define ACQUISITION_LASER (60 * NS_PER_S) /* network/plane.h: ACQUIRE_GRACE_NS */
+
 static duration_ns beats(const struct manage *m, int64_t hundredths)
 {
     return m->port->config->heartbeat_ns / 100 * hundredths;
+}
+
+/* How long a link that should stand may take to come up: lasers search, as the network plane knows. */
+static duration_ns acquisition(const struct manage *m, const struct neighbour *n)
+{
+    return n->laser ? MAX(beats(m, ACQUISITION), ACQUISITION_LASER) : beats(m, ACQUISITION);
 }
 
 static duration_ns patience(const struct manage *m, bool twice)
@@ -51,7 +59,7 @@ void manage_link(struct manage *m, node_id peer, bool up)
 /* ---- what is scheduled --------------------------------------------------------------------------------------------- */
 
 /* The contact that the plan shows now; without a sky any pair that was ever linked is in contact for good. */
-static bool contact_now(const struct manage *m, node_id id, const struct neighbour *n, tai_ns *start, tai_ns *end)
+static bool contact_now(const struct manage *m, node_id id, struct neighbour *n, tai_ns *start, tai_ns *end)
 {
     *start = 0;
     *end = TIME_NEVER;
@@ -60,6 +68,7 @@ static bool contact_now(const struct manage *m, node_id id, const struct neighbo
     const struct contact *c = sky_contact_at(m->port->sky, m->port->config->self, id, m->port->now.wall);
     if (!c)
         return false;
+    n->laser = c->kind == LINK_ISL;
     *start = c->start;
     *end = c->end >= sky_plan_end(m->port->sky) ? TIME_NEVER : c->end;
     return true;
@@ -82,7 +91,7 @@ static bool is_scheduled(struct manage *m, node_id id, struct neighbour *n)
     }
     tai_ns guard = time_mono_to_wall(now, beats(m, GUARD));
     bool inside = now->mono - n->window_at >= beats(m, GUARD) && (end == TIME_NEVER || now->wall <= end - guard);
-    return inside && (n->window_linked || now->mono - n->window_at >= beats(m, ACQUISITION));
+    return inside && (n->window_linked || now->mono - n->window_at >= acquisition(m, n));
 }
 
 static void schedule(struct manage *m, node_id id, struct neighbour *n)

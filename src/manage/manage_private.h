@@ -1,8 +1,8 @@
 /*
  * manage/manage_private.h - the inside of the manage plane, shared by its own files only.
  *
- * Story:    a `member` is what facts say about a node plus what this node sees of it as a neighbour. The folded part
- *           is the same everywhere after equal facts; the watched part is this node's own.
+ * Story:    a `member` is what facts say about a node, the same everywhere after equal facts; of whom the roster says all
+ *           there is to say there is no record. A `neighbour` is what this node sees of it.
  */
 #ifndef NOCT_MANAGE_PRIVATE_H
 #define NOCT_MANAGE_PRIVATE_H
@@ -17,9 +17,6 @@ struct member { /* key: node */
     uint32_t life;             /* returns so far */
     uint32_t convicted_lives;  /* 1 + the highest life convicted; 0: never */
     uint32_t boot;             /* of the last RETURN */
-    /* watched: */
-    uint64_t forwarded_seq;    /* of the status we passed on last */
-    uint32_t forwarded_boot;
 };
 
 struct suspicion { /* key: member, observer */
@@ -32,6 +29,7 @@ struct suspicion { /* key: member, observer */
 struct neighbour { /* key: node; whom the plan may join with us, or who had a link */
     bool link_up;
     bool window_linked;   /* the link stood at some time in this window */
+    bool laser;           /* the contact that stands is between satellites */
     bool heard;           /* directly, since our start */
     bool link_fault;      /* it lives, but not over our link */
     tai_ns window;        /* start of the contact that stands */
@@ -64,7 +62,7 @@ struct manage {
 };
 
 /* membership.c */
-struct member *member_find(const struct manage *m, node_id id);
+const struct member *member_find(const struct manage *m, node_id id);
 struct member *member_get(struct manage *m, node_id id); /* creates; NULL when full */
 enum member_state member_state_of(const struct manage *m, node_id id, const struct member *member);
 void member_refresh(struct manage *m, node_id id);       /* folded state -> view */

@@ -10,17 +10,32 @@ static uint64_t pair_key(node_id member, node_id observer)
     return (uint64_t)member << 32 | observer;
 }
 
-struct member *member_find(const struct manage *m, node_id id)
+static const struct member of_the_roster = {.incarnation = ROSTER_INCARNATION}; /* admitted, and nothing since */
+
+const struct member *member_find(const struct manage *m, node_id id)
 {
-    return map_find_u64(&m->members, id);
+    const struct member *found = map_find_u64(&m->members, id);
+    return found                                      ? found
+           : roster_find(m->port->view->roster, id) ? &of_the_roster
+                                                      : NULL;
 }
 
 struct member *member_get(struct manage *m, node_id id)
 {
-    struct member *found = member_find(m, id);
-    if (found || m->members.count >= m->port->view->capacity)
+    const struct roster *roster = m->port->view->roster;
+    struct member *found = map_find_u64(&m->members, id);
+    bool known = roster_find(roster, id) != NULL;
+    if (found || (!known && m->members.count >= m->port->view->capacity))
         return found;
-    return map_put_u64(&m->members, id, NULL);
+    struct member *fresh = map_put_u64(&m->members, id, NULL);
+    if (fresh && known)
+        *fresh = of_the_roster;
+    return fresh;
+}
+
+static bool is_plain(const struct manage *m, node_id id, const struct member *v)
+{
+    return roster_find(m->port->view->roster, id) && memcmp(v, &of_the_roster, sizeof *v) == 0;
 }
 
 struct suspicion *suspicion_find(const struct manage *m, node_id member, node_id observer)
@@ -93,14 +108,13 @@ static void state_trace(struct manage *m, node_id id, enum member_state before, 
 
 void member_refresh(struct manage *m, node_id id)
 {
-    struct view_member *row = view_find(m->port->view, id);
     const struct member *member = member_find(m, id);
-    if (!row || !member || member->incarnation == 0)
+    if (!view_knows(m->port->view, id) || !member || member->incarnation == 0)
         return;
-    enum member_state before = row->state, now = member_state_of(m, id, member);
+    enum member_state before = view_state(m->port->view, id), now = member_state_of(m, id, member);
     if (before == now)
         return;
-    row->state = now;
+    view_set_state(m->port->view, id, now);
     if (m->ready) {
         port_probe(m->port, edge_of(before, now));
         state_trace(m, id, before, now);
@@ -111,6 +125,8 @@ void member_refresh(struct manage *m, node_id id)
 /* A member that stops or starts to count as an observer changes what its suspicions are worth. */
 static void observed_refresh(struct manage *m, node_id observer)
 {
+    if (m->suspicions.count == 0)
+        return;
     for (struct map_node *n = map_first(&m->suspicions); n; n = map_next(&m->suspicions, n))
         if ((node_id)map_key_u64(n) == observer)
             member_refresh(m, (node_id)(map_key_u64(n) >> 32));
@@ -140,12 +156,15 @@ static void fold_join(struct manage *m, const struct fact *f)
     }
     struct member *member = member_get(m, join.node);
     struct view_member *row = view_find(m->port->view, join.node);
-    if (!member || (!row && view_add(m->port->view, join.node, &row) != ERR_OK)) {
+    bool beyond = !row && roster_find(m->port->view->roster, join.node); /* the scope: keeps the name it joined with */
+    if (!member || (!row && !beyond && view_add(m->port->view, join.node, &row) != ERR_OK)) {
         refuse(m, f, "the table of members is full");
         return;
     }
     if (join.incarnation >= member->incarnation) {
         member->incarnation = join.incarnation;
+    }
+    if (row && join.incarnation >= row->incarnation) {
         memcpy(row->name, join.name, sizeof row->name);
         row->role = join.role;
         row->incarnation = join.incarnation;
@@ -153,7 +172,7 @@ static void fold_join(struct manage *m, const struct fact *f)
         row->plane = join.plane;
         row->batch = join.batch;
     }
-    row->state = member_state_of(m, join.node, member);
+    view_set_state(m->port->view, join.node, member_state_of(m, join.node, member));
     port_member_changed(m->port, join.node);
     observed_refresh(m, join.node);
     facts_key_add(m->port->facts, join.node, join.incarnation, join.public_key);
@@ -392,6 +411,8 @@ uint64_t manage_digest(const struct manage *m)
     uint64_t digest = 0;
     for (struct map_node *n = map_first(&m->members); n; n = map_next(&m->members, n)) {
         const struct member *v = map_value(n);
+        if (is_plain(m, (node_id)map_key_u64(n), v))
+            continue; /* a record or none: the same */
         digest = hash_mix(digest, map_key_u64(n));
         digest = hash_mix(digest, (uint64_t)v->incarnation << 32 | v->left_incarnation);
         digest = hash_mix(digest, (uint64_t)v->proof_incarnation << 32 | v->life);
@@ -411,10 +432,13 @@ bool manage_check(const struct manage *m)
 {
     for (struct map_node *n = map_first(&m->members); n; n = map_next(&m->members, n)) {
         const struct member *v = map_value(n);
-        const struct view_member *row = view_find(m->port->view, (node_id)map_key_u64(n));
-        if ((row != NULL) != (v->incarnation > 0))
+        node_id id = (node_id)map_key_u64(n);
+        const struct view_member *row = view_find(m->port->view, id);
+        if (view_knows(m->port->view, id) != (v->incarnation > 0))
             return false;
-        if (row && (row->state != member_state_of(m, row->id, v) || row->incarnation != v->incarnation))
+        if (v->incarnation > 0 && view_state(m->port->view, id) != member_state_of(m, id, v))
+            return false;
+        if (row && row->incarnation != v->incarnation)
             return false;
     }
     return m->health <= HEALTH_SURVIVAL;

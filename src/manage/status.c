@@ -78,14 +78,13 @@ static void others_write(struct manage *m, struct writer *w)
     uint8_t count = 0;
     size_t at = row_after(v, m->cursor);
     for (size_t i = 0; i < MIN(v->count, (size_t)ROWS_PER_BEAT) && count < HEARTBEAT_OTHERS_MAX; i++) {
-        const struct view_member *row = &v->members[(at + i) % v->count];
-        struct member *member = member_find(m, row->id);
+        struct view_member *row = &v->members[(at + i) % v->count];
         m->cursor = row->id;
-        if (!member || !row->status_known || row->id == v->self ||
-            !is_newer(row->status.boot, row->status.seq, member->forwarded_boot, member->forwarded_seq))
+        if (!row->status_known || row->id == v->self ||
+            !is_newer(row->status.boot, row->status.seq, row->forwarded_boot, row->forwarded_seq))
             continue;
-        member->forwarded_boot = row->status.boot;
-        member->forwarded_seq = row->status.seq;
+        row->forwarded_boot = row->status.boot;
+        row->forwarded_seq = row->status.seq;
         write_u32(w, row->id);
         status_write(w, &row->status);
         count++;
@@ -116,14 +115,16 @@ void status_beat(struct manage *m)
 /* ---- receiving -------------------------------------------------------------------------------------------------------- */
 
 /* A node's own word replaces whatever others said of it, so a forged status does not outlive the next contact. */
-static void take_direct(struct manage *m, struct view_member *row, const struct status *s)
+static void take_direct(struct manage *m, node_id from, struct view_member *row, const struct status *s)
 {
-    const struct neighbour *n = map_find_u64(&m->neighbours, row->id);
+    const struct neighbour *n = map_find_u64(&m->neighbours, from);
     if (n && n->heard && !is_newer(s->boot, s->seq, n->heard_boot, n->heard_seq))
         return; /* an old message that was late says nothing about now */
-    row->status = *s;
-    row->status_known = true;
-    detector_heard(m, row->id, s);
+    if (row) {
+        row->status = *s;
+        row->status_known = true;
+    }
+    detector_heard(m, from, s);
 }
 
 static void take_elsewhere(struct manage *m, struct view_member *row, const struct status *s)
@@ -141,7 +142,7 @@ void status_message(struct manage *m, const struct message *message)
     struct status own, others[HEARTBEAT_OTHERS_MAX];
     node_id ids[HEARTBEAT_OTHERS_MAX];
     struct view_member *row = view_find(m->port->view, message->from);
-    if (!row)
+    if (!row && !view_knows(m->port->view, message->from))
         return; /* its JOIN has not arrived yet */
     bool sound = read_u8(&r) == VERSION && status_read(&r, &own);
     uint8_t count = read_u8(&r);
@@ -154,7 +155,7 @@ void status_message(struct manage *m, const struct message *message)
         port_trace(m->port, TRACE_REFUSED, message->from, "malformed heartbeat");
         return;
     }
-    take_direct(m, row, &own);
+    take_direct(m, message->from, row, &own);
     for (uint8_t i = 0; i < count; i++) {
         row = view_find(m->port->view, ids[i]);
         if (row && ids[i] != m->port->view->self && ids[i] != message->from)

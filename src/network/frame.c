@@ -96,8 +96,7 @@ static void deliver(struct network *n, const struct event_frame *e, const struct
 
 static bool is_trusted_member(const struct network *n, node_id id)
 {
-    const struct view_member *m = view_find(n->port->view, id);
-    return m && m->state != MEMBER_QUARANTINED;
+    return view_knows(n->port->view, id) && view_state(n->port->view, id) != MEMBER_QUARANTINED;
 }
 
 /* Who it says it is from, to and by way of. Returns what is wrong, or NULL. */
@@ -110,7 +109,7 @@ static const char *wrong_address(const struct network *n, const struct event_fra
         !is_trusted_member(n, b->source.node))
         return "the source is not a member";
     if (b->destination.kind != EID_IPN || b->destination.allocator != 0 ||
-        !view_find(n->port->view, b->destination.node))
+        !view_knows(n->port->view, b->destination.node))
         return "the destination is not a member";
     return NULL;
 }

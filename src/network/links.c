@@ -43,8 +43,8 @@ void network_links_open(struct network *n)
 
 static bool may_point(const struct network *n, node_id peer)
 {
-    const struct view_member *m = view_find(n->port->view, peer);
-    return m && m->state != MEMBER_QUARANTINED && m->state != MEMBER_LEFT;
+    enum member_state state = view_state(n->port->view, peer);
+    return state != MEMBER_QUARANTINED && state != MEMBER_LEFT;
 }
 
 static void set_pointed(struct network *n, struct link *l, bool on)
@@ -217,14 +217,15 @@ void network_links_fact(struct network *n, const struct fact *f)
 
 void network_links_member(struct network *n, node_id member)
 {
-    const struct view_member *m = view_find(n->port->view, member);
-    if (!m)
+    if (!view_knows(n->port->view, member))
         return;
-    route_set_closed(&n->route, member, m->state != MEMBER_ALIVE && m->state != MEMBER_SUSPECT);
+    route_set_closed(&n->route, member, !view_alive(n->port->view, member));
     struct link *l = link_find(n, member);
     if (!l)
         return;
-    view_find(n->port->view, member)->link_up = l->up;
+    struct view_member *row = view_find(n->port->view, member);
+    if (row)
+        row->link_up = l->up;
     if (!n->ready || !n->port->sky)
         return;
     look_at_plan(n, l);

@@ -4,11 +4,117 @@
 
 #include "base/hash.h"
 #include "network/plane.h"
+#include "network/route_far.h"
 
 enum { ITEMS_DEFAULT = 1024, MEMORY_DEFAULT = 16 * 1024 * 1024, LARGE_SKY = 128 };
 #define HOP_NS NS_PER_MS          /* mono: what a relay needs to pass a bundle on */
 #define ACQUIRE_NS (3 * NS_PER_S) /* mono: until an own link that should stand may come up */
-#define BUILD_INTERVAL_PER_NODE_NS (40 * NS_PER_MS) /* large sky: the work per second stays */
+
+/* ---- reach ---------------------------------------------------------------------------------------------------------
+ *
+ * In a small sky the reach of everybody is kept up to date and every change is told. In a large one (a patient route) nobody pays
+ * for it before a plane asks; then it is kept for as long as planes go on asking.
+ */
+
+enum reach { REACH_UNSET, REACH_NEVER, REACH_LATER, REACH_SOON, REACH_LINKED };
+#define REACH_SOON_NS (5 * NS_PER_S)
+#define REACH_AGE_NS (10 * NS_PER_S)      /* mono: a large sky's reach is good for so long */
+#define REACH_INTEREST_NS (60 * NS_PER_S) /* mono: and is told for so long after the last question */
+
+static bool way_to(struct network *n, node_id id, duration_ns *reach_ns, tai_ns *reach_wall)
+{
+    const struct now *now = &n->port->now;
+    struct route_way way;
+    *reach_ns = *reach_wall = TIME_NEVER;
+    if (!route_to(&n->route, ROUTE_SMALL, now->wall, id, &way))
+        return false;
+    *reach_wall = MAX(way.arrival, now->wall);
+    *reach_ns = time_wall_to_mono(now, *reach_wall - now->wall);
+    return !way.open;
+}
+
+static void find_reach(struct network *n, struct view_member *m)
+{
+    n->reach_moves |= way_to(n, m->id, &m->reach_ns, &m->reach_wall);
+    if (m->link_up && m->reach_ns > REACH_SOON_NS) { /* a link that the plan does not know */
+        m->reach_ns = 0;
+        m->reach_wall = n->port->now.wall;
+    }
+}
+
+static enum reach class_of(const struct view_member *m)
+{
+    if (m->link_up)
+        return REACH_LINKED;
+    return m->reach_ns == TIME_NEVER      ? REACH_NEVER
+           : m->reach_ns <= REACH_SOON_NS ? REACH_SOON
+                                          : REACH_LATER;
+}
+
+static void update_reach(struct network *n)
+{
+    const struct view *v = n->port->view;
+    n->reach_moves = n->reach_due = false;
+    n->reach_mono = n->port->now.mono;
+    for (size_t i = 0; i < v->count; i++) {
+        struct view_member *m = &v->members[i];
+        if (m->id == v->self) {
+            m->reach_ns = 0;
+            m->reach_wall = n->port->now.wall;
+            continue;
+        }
+        find_reach(n, m);
+        if (m->reach_class == class_of(m))
+            continue;
+        m->reach_class = (uint8_t)class_of(m);
+        port_member_changed(n->port, m->id);
+    }
+    n->reach_builds = n->route.builds;
+}
+
+static void reach_fresh(void *context)
+{
+    struct network *n = context;
+    if (!n->route.patient || !n->ready)
+        return;
+    n->reach_asked = n->port->now.mono;
+    if (n->reach_mono == 0 || n->port->now.mono - n->reach_mono >= REACH_AGE_NS)
+        update_reach(n);
+}
+
+static void reach_find(void *context, node_id id, duration_ns *reach_ns, tai_ns *reach_wall)
+{
+    (void)way_to(context, id, reach_ns, reach_wall);
+}
+
+static void refresh_far(struct network *n)
+{
+    mono_ns now = n->port->now.mono;
+    if (n->reach_asked != 0 && now - n->reach_asked < REACH_INTEREST_NS) {
+        if (now - n->reach_mono >= REACH_AGE_NS)
+            update_reach(n);
+    } else if (n->route.far[0].labels && n->items.count == 0) {
+        route_far_rest(&n->route);
+    }
+}
+
+/* A tree that aged is built anew. */
+static void refresh_routes(struct network *n)
+{
+    if (n->route.patient) {
+        refresh_far(n);
+        return;
+    }
+    for (size_t c = 0; c < ROUTE_CLASSES; c++)
+        if (n->route.trees[c].valid &&
+            (n->route.dirty || !route_is_fresh(&n->route, (enum route_class)c, n->port->now.wall)))
+            route_stale(&n->route);
+    if (n->reach_due || n->reach_moves || !n->route.trees[ROUTE_SMALL].valid ||
+        n->reach_builds != n->route.builds)
+        update_reach(n);
+}
+
+/* ---- opening ------------------------------------------------------------------------------------------------------ */
 
 static err open_tables(struct network *n)
 {
@@ -17,14 +123,18 @@ static err open_tables(struct network *n)
     map_init(&n->items, n->heap, sizeof(struct item *));
     map_init(&n->keys, n->heap, sizeof(struct item *));
     map_init(&n->link_facts, n->heap, sizeof(struct link_fact));
-    map_init(&n->reach_of, n->heap, sizeof(uint8_t));
     n->seen = heap_alloc(n->heap, sizeof(uint64_t) * SEEN_SETS * SEEN_WAYS);
     n->seen_turn = heap_alloc(n->heap, SEEN_SETS);
     if (!n->seen || !n->seen_turn)
         return ERR_NO_MEMORY;
     struct route_sky sky = route_sky_of(p->sky);
-    TRY(route_init(&n->route, n->heap, &sky, p->config->self, HOP_NS, ACQUIRE_NS));
-    n->route.patient = n->route.node_count > LARGE_SKY;
+    if (sky.node_count(sky.context) > LARGE_SKY)
+        TRY(route_init_far(&n->route, n->heap, &sky, p->config->self, HOP_NS, ACQUIRE_NS));
+    else
+        TRY(route_init(&n->route, n->heap, &sky, p->config->self, HOP_NS, ACQUIRE_NS));
+    p->view->reach_context = n;
+    p->view->reach_fresh = reach_fresh;
+    p->view->reach_find = reach_find;
     network_links_open(n);
     return spool_open(n);
 }
@@ -55,87 +165,6 @@ void network_close(struct network *n)
 {
     for (struct item *item = n->oldest; item; item = item->all_next)
         item_drop_bytes(n, item);
-}
-
-/* ---- reach
- * ----------------------------------------------------------------------------------------------------------
- */
-
-enum reach { REACH_NEVER, REACH_LATER, REACH_SOON, REACH_LINKED };
-#define REACH_SOON_NS (5 * NS_PER_S)
-
-static void find_reach(struct network *n, struct view_member *m)
-{
-    const struct now *now = &n->port->now;
-    struct route_way way;
-    m->reach_ns = m->reach_wall = TIME_NEVER;
-    if (route_to(&n->route, ROUTE_SMALL, now->wall, m->id, &way)) {
-        m->reach_wall = MAX(way.arrival, now->wall);
-        m->reach_ns = time_wall_to_mono(now, m->reach_wall - now->wall);
-        n->reach_moves |= !way.open;
-    }
-    if (m->link_up && m->reach_ns > REACH_SOON_NS) { /* a link that the plan does not know */
-        m->reach_ns = 0;
-        m->reach_wall = now->wall;
-    }
-}
-
-static enum reach class_of(const struct view_member *m)
-{
-    if (m->link_up)
-        return REACH_LINKED;
-    return m->reach_ns == TIME_NEVER      ? REACH_NEVER
-           : m->reach_ns <= REACH_SOON_NS ? REACH_SOON
-                                          : REACH_LATER;
-}
-
-static void update_reach(struct network *n)
-{
-    const struct view *v = n->port->view;
-    n->reach_moves = n->reach_due = false;
-    for (size_t i = 0; i < v->count; i++) {
-        struct view_member *m = &v->members[i];
-        if (m->id == v->self) {
-            m->reach_ns = 0;
-            m->reach_wall = n->port->now.wall;
-            continue;
-        }
-        find_reach(n, m);
-        bool added = false;
-        uint8_t *known = map_put_u64(&n->reach_of, m->id, &added);
-        if (known && *known == class_of(m) && !added)
-            continue;
-        if (known)
-            *known = (uint8_t)class_of(m);
-        port_member_changed(n->port, m->id);
-    }
-    n->reach_builds = n->route.builds;
-    n->reach_mono = n->port->now.mono;
-}
-
-static bool is_due(const struct network *n, mono_ns last)
-{
-    return !n->route.patient ||
-           n->port->now.mono - last >= (duration_ns)n->route.node_count * BUILD_INTERVAL_PER_NODE_NS;
-}
-
-/* A tree that aged is built anew, in a large sky not too often: what is far away is known better by
- * those near it. */
-static void refresh_routes(struct network *n)
-{
-    for (size_t c = 0; c < ROUTE_CLASSES; c++) {
-        if (!n->route.trees[c].valid ||
-            (!n->route.dirty && route_is_fresh(&n->route, (enum route_class)c, n->port->now.wall)))
-            continue;
-        if (is_due(n, n->built_mono)) {
-            route_stale(&n->route);
-            n->built_mono = n->port->now.mono;
-        }
-    }
-    bool moves = n->reach_moves && is_due(n, n->reach_mono);
-    if (n->reach_due || moves || !n->route.trees[ROUTE_SMALL].valid ||
-        n->reach_builds != n->route.builds)
-        update_reach(n);
 }
 
 /* ---- events
@@ -238,10 +267,11 @@ void network_member(struct network *n, node_id member)
     network_links_member(n, member);
     if (!n->ready)
         return;
-    n->reach_due |= map_find_u64(&n->reach_of, member) == NULL;
+    const struct view_member *row = view_find(n->port->view, member);
+    n->reach_due |= row && row->reach_class == REACH_UNSET && member != n->port->config->self;
     set_alarm(n);
     /* This call may come from telling a change of reach; it ends because only changes are told. */
-    n->reach_due |= !n->route.trees[ROUTE_SMALL].valid;
+    n->reach_due |= !n->route.patient && !n->route.trees[ROUTE_SMALL].valid;
     after_event(n);
 }
 

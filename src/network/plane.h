@@ -116,12 +116,11 @@ struct network {
     size_t flying_count, spooled_count;
     uint64_t *seen; /* SEEN_SETS × SEEN_WAYS keys of delivered bundles */
     uint8_t *seen_turn;
-    mono_ns tick_at, built_mono, reach_mono;
+    mono_ns tick_at, reach_mono, reach_asked; /* of reach: last computed, last asked for; 0: never */
     tai_ns next_edge;
     uint64_t routed_builds, reach_builds;
     bool reach_moves; /* some member's reach changes with time alone */
     bool reach_due;
-    struct map reach_of; /* member → uint8_t class */
 };
 
 /* queue.c */

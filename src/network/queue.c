@@ -322,7 +322,7 @@ static err encode_own(struct network *n, const struct message *m, struct item *i
 
 err queue_send(struct network *n, const struct message *m)
 {
-    if (!view_find(n->port->view, m->to) || m->to == n->port->config->self)
+    if (!view_knows(n->port->view, m->to) || m->to == n->port->config->self)
         return ERR_NOT_FOUND;
     if (m->body.size > MESSAGE_BODY_MAX || m->payload.size > MESSAGE_PAYLOAD_MAX)
         return ERR_TOO_LARGE;

@@ -1,6 +1,8 @@
-#include "network/route.h"
+#include "network/route_inner.h"
 
 #include <string.h>
+
+#include "network/route_far.h"
 
 /* ---- the plan
  * ----------------------------------------------------------------------------------------------------
@@ -38,39 +40,61 @@ struct route_sky route_sky_of(const struct sky *sky)
  * ----------------------------------------------------------------------------------------------------
  */
 
-static uint32_t index_of(const struct route *r, node_id node)
+node_id route_node_of(const struct route *r, uint32_t index)
+{
+    return r->nodes ? r->nodes[index] : r->sky.node_at(r->sky.context, index);
+}
+
+uint32_t route_index_of(const struct route *r, node_id node)
 {
     size_t low = 0, high = r->node_count;
-    if (node - 1 < high && r->nodes[node - 1] == node) /* ids mostly count from 1 */
+    if ((size_t)node - 1 < high && route_node_of(r, node - 1) == node) /* ids mostly count from 1 */
         return node - 1;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (r->nodes[middle] < node)
+        if (route_node_of(r, (uint32_t)middle) < node)
             low = middle + 1;
         else
             high = middle;
     }
-    return low < r->node_count && r->nodes[low] == node ? (uint32_t)low : UINT32_MAX;
+    return low < r->node_count && route_node_of(r, (uint32_t)low) == node ? (uint32_t)low : UINT32_MAX;
 }
 
 bool route_knows(const struct route *r, node_id node)
 {
-    return index_of(r, node) != UINT32_MAX;
+    return route_index_of(r, node) != UINT32_MAX;
+}
+
+static bool bit_of(const uint64_t *bits, uint32_t index)
+{
+    return bits[index / 64] >> (index % 64) & 1;
+}
+
+bool route_is_closed(const struct route *r, uint32_t index)
+{
+    return bit_of(r->closed, index);
+}
+
+err route_init_far(struct route *r, struct heap *heap, const struct route_sky *sky, node_id self,
+                   duration_ns hop_ns, duration_ns acquire_ns)
+{
+    *r = (struct route){.heap = heap, .sky = *sky, .self = self, .hop_ns = hop_ns, .acquire_ns = acquire_ns, .patient = true};
+    map_init(&r->lost, heap, sizeof(tai_ns));
+    r->node_count = sky->node_count(sky->context);
+    r->closed = heap_alloc(heap, (r->node_count / 64 + 1) * sizeof *r->closed);
+    r->linked = heap_alloc(heap, (r->node_count / 64 + 1) * sizeof *r->linked);
+    return r->closed && r->linked ? ERR_OK : ERR_NO_MEMORY;
 }
 
 err route_init(struct route *r, struct heap *heap, const struct route_sky *sky, node_id self,
                duration_ns hop_ns, duration_ns acquire_ns)
 {
-    *r = (struct route){
-        .heap = heap, .sky = *sky, .self = self, .hop_ns = hop_ns, .acquire_ns = acquire_ns};
-    map_init(&r->lost, heap, sizeof(tai_ns));
-    size_t n = sky->node_count(sky->context), edges = 0, count;
-    r->node_count = n;
+    TRY(route_init_far(r, heap, sky, self, hop_ns, acquire_ns));
+    size_t n = r->node_count, edges = 0, count;
+    r->patient = false;
     r->nodes = heap_alloc(heap, (n + 1) * sizeof *r->nodes);
     r->edge_first = heap_alloc(heap, (n + 1) * sizeof *r->edge_first);
-    r->closed = heap_alloc(heap, n + 1);
-    r->linked = heap_alloc(heap, n + 1);
-    if (!r->nodes || !r->edge_first || !r->closed || !r->linked)
+    if (!r->nodes || !r->edge_first)
         return ERR_NO_MEMORY;
     for (size_t i = 0; i < n; i++) {
         r->nodes[i] = sky->node_at(sky->context, i);
@@ -86,7 +110,7 @@ err route_init(struct route *r, struct heap *heap, const struct route_sky *sky, 
     for (size_t i = 0; i < n; i++) {
         const node_id *peers = sky->peers(sky->context, r->nodes[i], &count);
         for (size_t j = 0; j < count; j++) {
-            r->edge_target[r->edge_first[i] + j] = index_of(r, peers[j]);
+            r->edge_target[r->edge_first[i] + j] = route_index_of(r, peers[j]);
             ASSERT(r->edge_target[r->edge_first[i] + j] != UINT32_MAX);
         }
     }
@@ -98,6 +122,7 @@ void route_free(struct route *r)
     map_clear(&r->lost);
     for (size_t c = 0; c < ROUTE_CLASSES; c++)
         heap_free(r->heap, r->trees[c].labels);
+    route_far_rest(r);
     heap_free(r->heap, r->nodes);
     heap_free(r->heap, r->edge_first);
     heap_free(r->heap, r->edge_target);
@@ -114,6 +139,7 @@ void route_stale(struct route *r)
 {
     for (size_t c = 0; c < ROUTE_CLASSES; c++)
         r->trees[c].valid = false;
+    r->far[0].valid = r->far[1].valid = false;
     r->dirty = false;
 }
 
@@ -125,12 +151,12 @@ static void corrected(struct route *r, bool own)
         r->dirty = true;
 }
 
-static void set_flag(struct route *r, bool *flags, node_id node, bool value, bool own)
+static void set_flag(struct route *r, uint64_t *flags, node_id node, bool value, bool own)
 {
-    uint32_t i = index_of(r, node);
-    if (i == UINT32_MAX || flags[i] == value)
+    uint32_t i = route_index_of(r, node);
+    if (i == UINT32_MAX || bit_of(flags, i) == value)
         return;
-    flags[i] = value;
+    flags[i / 64] ^= UINT64_C(1) << i % 64;
     corrected(r, own);
 }
 
@@ -222,43 +248,38 @@ struct search {
     tai_ns start;
 };
 
-/* A way over this node's own link: it stands, or it should and may come up soon. */
-static tai_ns cross_own(const struct search *s, uint32_t target, const struct contact *contacts,
-                        size_t count, const struct contact **used, tai_ns *departure)
+tai_ns route_cross_own(const struct route *r, uint32_t target, tai_ns start, uint64_t bits, const struct contact *contacts,
+                       size_t count, const struct contact **used, tai_ns *departure)
 {
     static const struct contact unplanned = {
         .end = TIME_NEVER / 2, .rate_bps = 100000000, .delay_us_mean = 10000};
-    const struct route *r = s->r;
     const tai_ns *lost =
-        r->lost.count ? map_find_u64(&r->lost, edge_key(r->self, r->nodes[target])) : NULL;
-    if (r->linked[target]) {
-        tai_ns at = route_cross(contacts, count, s->start, s->bits, used, departure);
-        if (at != TIME_NEVER && *departure == s->start)
+        r->lost.count ? map_find_u64(&r->lost, edge_key(r->self, route_node_of(r, target))) : NULL;
+    if (bit_of(r->linked, target)) {
+        tai_ns at = route_cross(contacts, count, start, bits, used, departure);
+        if (at != TIME_NEVER && *departure == start)
             return at;
         *used = &unplanned;
-        return route_cross(&unplanned, 1, s->start, s->bits, used, departure);
+        return route_cross(&unplanned, 1, start, bits, used, departure);
     }
-    tai_ns from = s->start;
+    tai_ns from = start;
     if (lost && *lost >= from)
         from = *lost + 1;
-    tai_ns at = route_cross(contacts, count, from, s->bits, used, departure);
-    if (at == TIME_NEVER || *departure > s->start + r->acquire_ns)
+    tai_ns at = route_cross(contacts, count, from, bits, used, departure);
+    if (at == TIME_NEVER || *departure > start + r->acquire_ns)
         return at;
-    return route_cross(contacts, count, MAX(from, s->start + r->acquire_ns), s->bits, used,
-                       departure);
+    return route_cross(contacts, count, MAX(from, start + r->acquire_ns), bits, used, departure);
 }
 
-static tai_ns cross_other(const struct search *s, uint32_t node, uint32_t target, tai_ns t,
-                          const struct contact *contacts, size_t count, const struct contact **used,
-                          tai_ns *departure)
+tai_ns route_cross_other(const struct route *r, node_id from, node_id to, tai_ns t, uint64_t bits, const struct contact *contacts,
+                         size_t count, const struct contact **used, tai_ns *departure)
 {
-    const struct route *r = s->r;
     if (r->lost.count > 0) {
-        const tai_ns *lost = map_find_u64(&r->lost, edge_key(r->nodes[node], r->nodes[target]));
+        const tai_ns *lost = map_find_u64(&r->lost, edge_key(from, to));
         if (lost && *lost >= t)
             t = *lost + 1;
     }
-    return route_cross(contacts, count, t, s->bits, used, departure);
+    return route_cross(contacts, count, t, bits, used, departure);
 }
 
 static bool is_better(const struct route_label *a, const struct route_label *b)
@@ -280,8 +301,8 @@ static void relax(struct search *s, const struct front *from, uint32_t target,
     bool own = from->label.hops == 0;
     tai_ns ready = own ? s->start : from->label.arrival + s->r->hop_ns;
     tai_ns arrival =
-        own ? cross_own(s, target, contacts, count, &used, &departure)
-            : cross_other(s, from->node, target, ready, contacts, count, &used, &departure);
+        own ? route_cross_own(s->r, target, s->start, s->bits, contacts, count, &used, &departure)
+            : route_cross_other(s->r, s->r->nodes[from->node], s->r->nodes[target], ready, s->bits, contacts, count, &used, &departure);
     if (arrival == TIME_NEVER)
         return;
     struct route_label label = {.arrival = arrival,
@@ -341,7 +362,7 @@ static void search_all(struct search *s, uint32_t self)
     while (s->now_count > 0 && s->now[0].label.hops < UINT16_MAX - 1) {
         s->next_count = 0;
         for (size_t i = 0; i < s->now_count; i++)
-            if (!r->closed[s->now[i].node] || s->now[i].node == self)
+            if (!bit_of(r->closed, s->now[i].node) || s->now[i].node == self)
                 expand(s, &s->now[i]);
         struct front *swap = s->now;
         s->now = s->next;
@@ -353,7 +374,7 @@ static void search_all(struct search *s, uint32_t self)
 static bool build(struct route *r, enum route_class class, tai_ns now)
 {
     struct route_tree *tree = &r->trees[class];
-    uint32_t self = index_of(r, r->self);
+    uint32_t self = route_index_of(r, r->self);
     size_t n = r->node_count;
     if (self == UINT32_MAX)
         return false;
@@ -396,7 +417,9 @@ bool route_is_fresh(const struct route *r, enum route_class class, tai_ns now)
 bool route_to(struct route *r, enum route_class class, tai_ns now, node_id node,
               struct route_way *out)
 {
-    uint32_t i = index_of(r, node);
+    if (r->patient)
+        return route_far_to(r, now, node, out);
+    uint32_t i = route_index_of(r, node);
     if (i == UINT32_MAX || (!r->trees[class].valid && !build(r, class, now)))
         return false;
     const struct route_label *l = &r->trees[class].labels[i];
@@ -423,9 +446,9 @@ bool route_check(const struct route *r)
             if (l->arrival == TIME_NEVER)
                 continue;
             if (l->arrival < tree->built_at || (l->hops == 0) != (r->nodes[i] == r->self) ||
-                (l->hops > 0 && index_of(r, l->first) == UINT32_MAX))
+                (l->hops > 0 && route_index_of(r, l->first) == UINT32_MAX))
                 return false;
         }
     }
-    return true;
+    return route_far_check(r);
 }

@@ -64,16 +64,25 @@ struct route {
     duration_ns
         acquire_ns; /* wall time until an own link that should stand but does not may come up */
     size_t node_count;
-    node_id *nodes;        /* ascending */
+    node_id *nodes;        /* ascending; this and the edges: NULL in a far sky, where the plan is asked instead */
     uint32_t *edge_first;  /* node_count + 1 */
     uint32_t *edge_target; /* index of the peer's node */
-    bool *closed;          /* nothing goes through this node */
-    bool *linked;          /* this node's direct link to it stands now */
+    uint64_t *closed;      /* bits by index: nothing goes through this node */
+    uint64_t *linked;      /* this node's direct link to it stands now */
     struct map lost;       /* (a, b) with a < b → tai_ns: not usable until then */
     struct route_tree trees[ROUTE_CLASSES];
     uint64_t builds;
-    bool patient; /* a large sky: corrections far away wait (`dirty`) until the owner says stale */
+    bool patient; /* a large sky: no trees but searches on demand (route_far.h); corrections far away wait a little (`dirty`) */
     bool dirty;
+    struct far_search { /* of route_far.c: one over contacts that stand or begin soon, one over all */
+        struct far_label *labels;
+        uint32_t *heap, *table; /* the table: label + 1, by hash of the node's index */
+        size_t count, capacity;
+        uint32_t heap_count;
+        tai_ns built_at;
+        duration_ns wait_ns;
+        bool valid;
+    } far[2];
 };
 
 struct route_way {
@@ -85,6 +94,9 @@ struct route_way {
 
 err route_init(struct route *r, struct heap *heap, const struct route_sky *sky, node_id self,
                duration_ns hop_ns, duration_ns acquire_ns) MUST_USE;
+/* The same for a large sky: a patient route, a few bits per node until it is asked. */
+err route_init_far(struct route *r, struct heap *heap, const struct route_sky *sky, node_id self,
+                   duration_ns hop_ns, duration_ns acquire_ns) MUST_USE;
 void route_free(struct route *r);
 /* Corrections; each makes the trees stale if it changes anything (a patient route's: if it is about
  * an own link). */

@@ -7,6 +7,7 @@
 #include "core/node_core.h"
 #include "manage/manage.h"
 #include "network/network.h"
+#include "node/scope.h"
 #include "sensor/sensor.h"
 #include "storage/storage.h"
 
@@ -19,8 +20,8 @@ struct node {
     struct node_core core;
     struct fact_crypto crypto;
     uint8_t root_public_key[32];
-    const uint8_t *genesis;
-    size_t genesis_size;
+    struct span genesis;
+    const struct roster *roster;
     struct port ports[SERVICE_COUNT];
     struct facts *facts;
     struct network *network;
@@ -45,21 +46,24 @@ err node_open(struct node **out, void *memory, size_t memory_size, const struct 
     TRY(config_check(&start->config));
     struct heap heap;
     heap_init(&heap, memory, memory_size);
+    struct span genesis = start->roster ? start->roster->rest : start->genesis;
     struct node *n = heap_alloc(&heap, sizeof *n);
-    uint8_t *genesis = heap_alloc(&heap, MAX(start->genesis.size, (size_t)1));
-    if (!n || !genesis)
+    uint8_t *copy = start->roster ? NULL : heap_alloc(&heap, MAX(genesis.size, (size_t)1));
+    if (!n || (!copy && !start->roster))
         return ERR_NO_MEMORY;
-    if (start->genesis.size > 0)
-        memcpy(genesis, start->genesis.data, start->genesis.size);
+    if (copy && genesis.size > 0)
+        memcpy(copy, genesis.data, genesis.size);
     n->heap = heap;
     n->config = start->config;
     n->crypto = start->crypto;
     memcpy(n->root_public_key, start->root_public_key, sizeof n->root_public_key);
-    n->genesis = genesis;
-    n->genesis_size = start->genesis.size;
+    n->genesis = copy ? span_of(copy, genesis.size) : genesis;
+    n->roster = start->roster;
     n->alarm_told = TIME_NEVER;
     TRY(node_core_init(&n->core, &n->heap));
     TRY(view_init(&n->view, &n->heap, n->config.limits.members_max, n->config.self));
+    if (start->roster)
+        TRY(scope_fill(&n->view, &n->heap, start->sky, start->roster));
     for (enum service s = SERVICE_NONE; s < SERVICE_COUNT; s++)
         port_init(&n->ports[s], s, &n->core, &n->config, &n->view, start->sky);
     *out = n;
@@ -236,7 +240,8 @@ static void start(struct node *n)
         .self = n->config.self,
         .incarnation = n->config.incarnation,
         .crypto = n->crypto,
-        .genesis = span_of(n->genesis, n->genesis_size),
+        .genesis = n->genesis,
+        .roster = n->roster,
         .memory_max_bytes = n->config.limits.fact_bytes_max,
         .sync_interval_ns = 5 * NS_PER_S,
     };

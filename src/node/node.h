@@ -21,8 +21,14 @@ struct start {
     const struct sky *sky;            /* borrowed for the life of the node */
     struct fact_crypto crypto;        /* signs as this node; checks anyone */
     uint8_t root_public_key[32];
-    struct span genesis;              /* encoded root facts; copied during START */
+    struct span genesis;              /* encoded root facts; copied during START. Ignored where there is a roster */
+    const struct roster *roster;      /* the genesis, checked once for all nodes of the process; borrowed for the life of the node. NULL: none */
 };
+
+/* Checks a genesis fact by fact and takes over its JOINs up to the first that does not fit. Borrows `genesis` until
+ * roster_free. ERR_NO_MEMORY. Made once per process by hosts (malloc). */
+err roster_make(struct span genesis, const uint8_t root_public_key[32], const struct fact_crypto *crypto, struct roster **out) MUST_USE;
+void roster_free(struct roster *r); /* NULL is allowed */
 
 /* `memory` is 16-byte aligned, need not be zeroed, and stays with the node. A small satellite needs 4 MiB. */
 err node_open(struct node **out, void *memory, size_t memory_size, const struct start *start) MUST_USE;

@@ -76,9 +76,8 @@ static node_id next_holder(const struct storage *s, const struct get_slot *slot)
     node_id best = NODE_NONE;
     uint64_t best_nearness = 0;
     for (uint8_t i = 0; h && i < h->node_count; i++) {
-        const struct view_member *m = view_find(s->port->view, h->nodes[i]);
         duration_ns within = (duration_ns)READ_REACH_S * NS_PER_S;
-        uint64_t nearness = h->nodes[i] == s->port->config->self ? UINT64_MAX : m ? placement_nearness(s->port, m, within) : 0;
+        uint64_t nearness = placement_nearness(s->port, h->nodes[i], within);
         if (!tried(slot, h->nodes[i]) && nearness > best_nearness) {
             best = h->nodes[i];
             best_nearness = nearness;
@@ -93,9 +92,12 @@ static tai_ns holder_instant(const struct storage *s, struct chunk_key key)
     const struct index_group *h = holders_of(s, key);
     tai_ns best = TIME_NEVER;
     for (uint8_t i = 0; h && i < h->node_count; i++) {
-        const struct view_member *m = view_find(s->port->view, h->nodes[i]);
-        if (m && view_alive(s->port->view, m->id))
-            best = MIN(best, m->reach_wall);
+        duration_ns reach;
+        tai_ns reach_wall;
+        if (!view_alive(s->port->view, h->nodes[i]))
+            continue;
+        view_reach(s->port->view, h->nodes[i], &reach, &reach_wall);
+        best = MIN(best, reach_wall);
     }
     return best == TIME_NEVER ? 0 : MAX(best, s->port->now.wall);
 }

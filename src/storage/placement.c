@@ -51,13 +51,20 @@ static uint64_t weight(const struct view_member *m)
     return MAX(w, UINT64_C(1));
 }
 
-uint64_t placement_nearness(const struct port *port, const struct view_member *m, duration_ns within)
+uint64_t placement_nearness(const struct port *port, node_id node, duration_ns within)
 {
-    if (m->id == port->config->self)
+    static const struct view_member beyond; /* the scope: neither a link nor a status */
+    duration_ns reach_ns;
+    tai_ns reach_wall;
+    if (node == port->config->self)
         return UINT64_MAX;
-    if (!view_reachable(port->view, m->id, within))
+    if (!view_alive(port->view, node))
         return 0;
-    uint64_t late_ms = (uint64_t)(m->reach_ns > 0 ? m->reach_ns / NS_PER_MS : 0);
+    view_reach(port->view, node, &reach_ns, &reach_wall);
+    if (reach_ns > within)
+        return 0;
+    const struct view_member *row = view_find(port->view, node), *m = row ? row : &beyond;
+    uint64_t late_ms = (uint64_t)(reach_ns > 0 ? reach_ns / NS_PER_MS : 0);
     uint64_t base = m->link_up ? UINT64_C(1) << 40 : UINT64_C(1) << 32;
     return base - MIN(late_ms, UINT64_C(1) << 30) + (m->status_known ? permille(m->status.battery_mwh, m->status.battery_capacity_mwh) / 100 : 5);
 }
@@ -108,7 +115,7 @@ static struct candidate candidate_of(const struct port *port, const struct place
     if (m->id == port->config->self) {
         c.score = UINT64_MAX;
     } else if (q->policy.copies == 1) {
-        c.score = placement_nearness(port, m, (duration_ns)PLACEMENT_REACH_S * NS_PER_S); /* one copy: the nearest, nothing to spread */
+        c.score = placement_nearness(port, m->id, (duration_ns)PLACEMENT_REACH_S * NS_PER_S); /* one copy: the nearest, nothing to spread */
     } else {
         uint64_t pair = hash64_seeded(m->id, q->part.bytes, sizeof q->part.bytes);
         uint32_t u = (uint32_t)(hash_mix(pair, m->id) >> 32) | 1u;

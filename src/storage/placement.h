@@ -39,6 +39,6 @@ struct placement_query {
 err placement_choose(const struct port *port, const struct placement_query *q, uint8_t least, struct places *out) MUST_USE;
 
 /* How good a source this member is now; greater is better, 0: not reachable. */
-uint64_t placement_nearness(const struct port *port, const struct view_member *m, duration_ns within);
+uint64_t placement_nearness(const struct port *port, node_id node, duration_ns within);
 
 #endif

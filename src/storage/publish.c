@@ -53,7 +53,7 @@ static uint8_t near_nodes(const struct storage *s, node_id nodes[4])
     nodes[0] = s->port->config->self;
     for (size_t i = 0; i < s->port->view->count; i++) {
         const struct view_member *m = &s->port->view->members[i];
-        uint64_t nearness = m->id == nodes[0] ? 0 : placement_nearness(s->port, m, (duration_ns)PLACEMENT_REACH_S * NS_PER_S);
+        uint64_t nearness = m->id == nodes[0] ? 0 : placement_nearness(s->port, m->id, (duration_ns)PLACEMENT_REACH_S * NS_PER_S);
         if (nearness == 0 || (count == 4 && nearness <= best[3]))
             continue;
         uint8_t at = count < 4 ? count++ : 3;

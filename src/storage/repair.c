@@ -19,13 +19,12 @@ static struct condition group_condition(const struct storage *s, const struct in
     struct condition c = {0};
     node_id first = NODE_NONE;
     for (uint8_t i = 0; i < g->node_count; i++) {
-        const struct view_member *m = view_find(s->port->view, g->nodes[i]);
-        if (!m || !view_alive(s->port->view, m->id))
+        if (!view_alive(s->port->view, g->nodes[i]))
             continue;
         if (first == NODE_NONE)
-            first = m->id;
+            first = g->nodes[i];
         c.alive++;
-        c.satellites = (uint8_t)(c.satellites + (m->role == ROLE_SATELLITE));
+        c.satellites = (uint8_t)(c.satellites + (view_role(s->port->view, g->nodes[i]) == ROLE_SATELLITE));
     }
     c.short_of_policy = g->where == PLACE_ORBIT ? c.satellites < g->copies : c.alive < g->copies;
     c.ours = first == s->port->config->self;

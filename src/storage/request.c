@@ -48,11 +48,10 @@ uint8_t run_alive(const struct storage *s, const struct index_run *r, uint8_t *s
 {
     uint8_t alive = 0, in_orbit = 0;
     for (uint8_t i = 0; r->group && i < r->group->node_count; i++) {
-        const struct view_member *m = view_find(s->port->view, r->group->nodes[i]);
-        if (!m || !view_alive(s->port->view, m->id))
+        if (!view_alive(s->port->view, r->group->nodes[i]))
             continue;
         alive++;
-        in_orbit = (uint8_t)(in_orbit + (m->role == ROLE_SATELLITE));
+        in_orbit = (uint8_t)(in_orbit + (view_role(s->port->view, r->group->nodes[i]) == ROLE_SATELLITE));
     }
     if (satellites)
         *satellites = in_orbit;

@@ -26,8 +26,10 @@ void request_end(struct storage *s, uint64_t id)
 /* How long a node may take: two seconds, four times the way (but no more than 10 s beyond it), its bytes at a slow 2 MB/s. */
 static duration_ns patience(const struct storage *s, node_id node, size_t bytes)
 {
-    const struct view_member *m = view_find(s->port->view, node);
-    duration_ns reach = m && m->reach_ns > 0 ? MIN(m->reach_ns, 60 * NS_PER_S) : 0;
+    duration_ns reach;
+    tai_ns reach_wall;
+    view_reach(s->port->view, node, &reach, &reach_wall);
+    reach = view_knows(s->port->view, node) ? MIN(MAX(reach, 0), 60 * NS_PER_S) : 0;
     return TIMEOUT_S * NS_PER_S + MIN(4 * reach, reach + 10 * NS_PER_S) + (duration_ns)bytes * 500;
 }
 
@@ -129,8 +131,8 @@ void transfer_loaded(void *context, uint64_t cookie, err status, struct slice da
 
 static bool known_member(const struct storage *s, node_id node)
 {
-    const struct view_member *m = view_find(s->port->view, node);
-    return m && m->state != MEMBER_QUARANTINED && m->state != MEMBER_LEFT;
+    enum member_state state = view_state(s->port->view, node);
+    return state != MEMBER_QUARANTINED && state != MEMBER_LEFT;
 }
 
 static void serve_store(struct storage *s, const struct message *m)

@@ -150,7 +150,7 @@ void node_boot(struct twin_node *n)
     struct world *w = n->world;
     ASSERT(!n->node && !w->engine->in_window);
     n->boot++;
-    struct start start = {.sky = w->sky, .crypto = node_crypto(n), .genesis = text_span(&w->genesis)};
+    struct start start = {.sky = w->sky, .crypto = node_crypto(n), .roster = w->roster};
     memcpy(start.root_public_key, w->root_public, 32);
     scenario_config(w->scenario, n->id, n->boot, &start.config);
     start.config.seed = w->seed;

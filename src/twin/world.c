@@ -126,6 +126,8 @@ static err genesis_make(struct world *w)
     if (e == ERR_OK)
         e = scenario_genesis(w->scenario, (const uint8_t(*)[32])keys, &root, &w->genesis);
     free(keys);
+    if (e == ERR_OK)
+        e = roster_make(text_span(&w->genesis), w->root_public, &root, &w->roster);
     return e;
 }
 
@@ -202,6 +204,7 @@ void world_close(struct world *w)
         sky_free(w->sky);
         free(w->sky);
     }
+    roster_free(w->roster);
     text_free(&w->genesis);
     faults_close(w);
     free(w->engine);

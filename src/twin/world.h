@@ -136,6 +136,7 @@ struct world {
     struct fault_plan plan;
     struct text plan_remarks; /* the options that were drawn */
     struct text genesis;
+    struct roster *roster; /* the same, checked once for all nodes */
     struct signer *root_signer;
     uint8_t root_public[32];
     bool faults_on;
