@@ -15,6 +15,7 @@ static const struct {
     {"run", twin_command_run, "one seed of a scenario: checks, figures, files"},
     {"incident", twin_command_incident, "the journal of a real node, replayed step by step"},
     {"campaign", twin_command_campaign, "many seeds, some at a time, in parts over machines: promises, figures, failures"},
+    {"shrink", twin_command_shrink, "a smaller run that breaks the same promise"},
 };
 
 static void print_help(FILE *to)

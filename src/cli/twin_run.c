@@ -8,12 +8,13 @@
 #include "cli/cli.h"
 #include "cli/scenario_file.h"
 #include "cli/twin_command.h"
+#include "cli/twin_faults.h"
 #include "node/scenario.h"
 #include "twin/twin.h"
 
 static const char help[] =
     "usage: noct twin run SCENARIO [--days D] [--seed N] [--out DIR] [--json] [--no-faults] [--quiet]\n"
-    "                      [--threads N] [--shards N]\n"
+    "                      [--fault-plan FILE] [--beyond] [--without NODE,...] [--no-work KIND,...] [--threads N] [--shards N]\n"
     "\n"
     "Runs the node code of every satellite and gateway of SCENARIO in virtual time, with orbits, links, power, heat and\n"
     "faults, checks the promises after steps, heals, and reports what was promised and what was measured.\n"
@@ -23,6 +24,10 @@ static const char help[] =
     "  --out DIR     report.json, series.csv, events.log and plots (default .noct/twin/NAME-SEED; \"-\" for none)\n"
     "  --json        the report as JSON on stdout: seed, commit, digest, checks, figures\n"
     "  --no-faults   leave the fault plan out\n"
+    "  --fault-plan FILE    execute this plan (docs/format/fault-plan.md) instead of one drawn from the seed\n"
+    "  --beyond             draw more than the policy promises to survive; then only honest detection is demanded\n"
+    "  --without NODE,...   these never boot\n"
+    "  --no-work KIND,...   leave out puts, gets, deletes or tasks\n"
     "  --quiet       no progress\n"
     "  --threads N   work on N parts of the constellation at once (default: what the machine has, for large ones)\n"
     "  --shards N    cut it into N parts (default: by threads; at most 64)\n"
@@ -30,10 +35,32 @@ static const char help[] =
     "Exit codes: 0 all promises kept, 1 a violation, 2 usage or a scenario that is wrong.\n"
     "The same scenario and seed give the same closing digest in every build and with any number of threads and shards.\n";
 
+/* Runs it with the faults and the work that were asked for. */
+static int run_asked(const struct scenario *s, const char *scenario_path, const struct twin_fault_options *faults, struct twin_options *o)
+{
+    struct shrink_run run = {.scenario = s, .seed = o->seed, .duration = (duration_ns)(o->days * 86400e9), .beyond = o->beyond};
+    if (!cli_twin_faults_read(faults, &run))
+        return CLI_USAGE;
+    struct text arguments = text_new(NULL, 64 << 10);
+    struct scenario asked = shrink_scenario(&run);
+    cli_twin_faults_arguments(&run, faults->plan_path, &arguments);
+    o->plan = faults->plan_path ? &run.plan : NULL;
+    o->without = run.without;
+    o->without_count = run.without_count;
+    o->arguments = text_string(&arguments);
+    int code = twin_run(&asked, o);
+    if (o->output)
+        cli_twin_run_note(o->output, scenario_path, &run);
+    fault_plan_free(&run.plan);
+    text_free(&arguments);
+    return code;
+}
+
 int twin_command_run(int argc, char **argv)
 {
     const char *days = "1", *seed = NULL, *out = NULL, *threads = "0", *shards = "0";
     uint64_t thread_count, shard_count;
+    struct twin_fault_options faults = {0};
 #ifdef NOCT_MUTATIONS
     const char *mutation = "NONE";
 #endif
@@ -41,6 +68,8 @@ int twin_command_run(int argc, char **argv)
     const struct cli_option options[] = {
         {"days", &days, NULL},         {"seed", &seed, NULL},    {"out", &out, NULL},
         {"json", NULL, &o.json},       {"no-faults", NULL, &o.no_faults}, {"quiet", NULL, &o.quiet},
+        {"fault-plan", &faults.plan_path, NULL}, {"beyond", NULL, &o.beyond},
+        {"without", &faults.without, NULL}, {"no-work", &faults.idle, NULL},
         {"threads", &threads, NULL},   {"shards", &shards, NULL},
 #ifdef NOCT_MUTATIONS
         {"mutation", &mutation, NULL}, /* seeded bugs: src/base/mutation.def */
@@ -73,7 +102,7 @@ int twin_command_run(int argc, char **argv)
     char folder[256];
     snprintf(folder, sizeof folder, "%s/twin/%s-%llu", CLI_STATE_DEFAULT, s->name, (unsigned long long)o.seed);
     o.output = !out ? folder : strcmp(out, "-") == 0 ? NULL : out;
-    code = twin_run(s, &o);
+    code = run_asked(s, arguments.items[0], &faults, &o);
     scenario_free(s);
     return code;
 }

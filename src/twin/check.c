@@ -93,13 +93,17 @@ void checks_sample(struct world *w)
 bool checks_converged(struct world *w)
 {
     uint64_t facts = 0;
+    bool first = true;
     for (size_t i = 0; i < w->node_count; i++) {
         struct twin_node *n = &w->nodes[i];
+        if (!node_promised(n))
+            continue;
         if (!n->node || !node_ready(n->node))
             return false;
         uint64_t digest = node_facts_digest(n->node);
-        if (i == 0)
+        if (first)
             facts = digest;
+        first = false;
         if (digest != facts)
             return false;
         struct compute_counts counts = compute_counts_of(node_compute(n->node));

@@ -74,11 +74,11 @@ static void equal_facts_equal_state(struct world *w)
 {
     for (size_t i = 0; i < w->node_count; i++) {
         struct twin_node *a = &w->nodes[i];
-        if (!a->node || !node_ready(a->node))
+        if (!a->node || !node_ready(a->node) || !node_promised(a))
             continue;
         for (size_t j = i + 1; j < w->node_count; j++) {
             struct twin_node *b = &w->nodes[j];
-            if (!b->node || !node_ready(b->node) || node_facts_digest(a->node) != node_facts_digest(b->node))
+            if (!b->node || !node_ready(b->node) || !node_promised(b) || node_facts_digest(a->node) != node_facts_digest(b->node))
                 continue;
             bool same = node_digest(a->node) == node_digest(b->node);
             checks_count(w, PROMISE_I5, same, "%s and %s hold the same facts but differ in %s", scenario_name(w->scenario, a->id),
@@ -99,7 +99,7 @@ void check_facts_sample(struct world *w)
 bool check_fact_of(void *context, node_id author, uint64_t seq, struct fact *out)
 {
     struct world *w = context;
-    struct node *first = w->nodes[0].node, *own = author ? world_node(w, author)->node : NULL;
+    struct node *first = world_witness(w)->node, *own = author ? world_node(w, author)->node : NULL;
     if (first && facts_get(node_facts(first), author, seq, out))
         return true;
     return own && facts_get(node_facts(own), author, seq, out);
@@ -141,11 +141,11 @@ static void counted_by_all(struct world *w, struct audit *a)
     uint64_t *limits = calloc(w->node_count + 1, sizeof *limits);
     ASSERT(limits != NULL);
     for (node_id author = 0; author <= w->node_count; author++)
-        limits[author] = w->nodes[0].node ? facts_seq_of(node_facts(w->nodes[0].node), author) : 0;
+        limits[author] = world_witness(w)->node ? facts_seq_of(node_facts(world_witness(w)->node), author) : 0;
     limits_by_proofs(w, limits);
     uint64_t expected = audit_digest(a, limits);
     for (size_t i = 0; i < w->node_count; i++)
-        if (w->nodes[i].node)
+        if (w->nodes[i].node && node_promised(&w->nodes[i]))
             checks_count(w, PROMISE_I9, node_facts_digest(w->nodes[i].node) == expected,
                          "%s counts other facts than those witnessed before the proofs", scenario_name(w->scenario, (node_id)(i + 1)));
     free(limits);
@@ -166,9 +166,11 @@ static void audit_run(struct world *w)
 void check_facts_final(struct world *w)
 {
     equal_facts_equal_state(w);
-    const struct twin_node *first = &w->nodes[0];
+    const struct twin_node *first = world_witness(w);
     for (size_t i = 0; i < w->node_count; i++) {
         const struct twin_node *n = &w->nodes[i];
+        if (!node_promised(n))
+            continue;
         bool both = n->node && first->node;
         checks_count(w, PROMISE_I5, both && node_facts_digest(n->node) == node_facts_digest(first->node), "%s lacks facts after heal",
                      scenario_name(w->scenario, n->id));

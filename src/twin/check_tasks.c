@@ -57,7 +57,7 @@ static void one_receipt(struct world *w, const struct twin_node *n)
 /* In truth: idle, charged to at least half between floor and full, ten kelvin below the limit. */
 static bool lane_is_willing(const struct world *w, const struct twin_node *n)
 {
-    if (scenario_is_gateway(w->scenario, n->id) || !n->node || !node_ready(n->node) || n->lanes_busy_millis > 0)
+    if (scenario_is_gateway(w->scenario, n->id) || !node_promised(n) || !n->node || !node_ready(n->node) || n->lanes_busy_millis > 0)
         return false;
     struct config c;
     scenario_config(w->scenario, n->id, 1, &c);
@@ -121,7 +121,7 @@ void check_tasks_sample(struct world *w, uint64_t minute)
     w->checks->tasks->samples++;
     for (size_t i = 0; i < w->node_count; i++) {
         const struct twin_node *n = &w->nodes[i];
-        if (!n->node || !node_ready(n->node))
+        if (!n->node || !node_ready(n->node) || !node_promised(n))
             continue;
         if (minute % 60 == i % 60)
             one_receipt(w, n);
@@ -133,11 +133,11 @@ void check_tasks_sample(struct world *w, uint64_t minute)
 void check_tasks_final(struct world *w)
 {
     for (size_t i = 0; i < w->node_count; i++)
-        if (w->nodes[i].node)
+        if (w->nodes[i].node && node_promised(&w->nodes[i]))
             one_receipt(w, &w->nodes[i]);
-    if (!w->nodes[0].node)
+    if (!world_witness(w)->node)
         return;
-    struct compute_counts counts = compute_counts_of(node_compute(w->nodes[0].node));
+    struct compute_counts counts = compute_counts_of(node_compute(world_witness(w)->node));
     checks_count(w, PROMISE_I3, counts.tasks_open == 0, "%u tasks have no result after heal", counts.tasks_open);
     checks_count(w, PROMISE_I11, counts.tasks_open == 0 || w->node_count > CHECK_NODES_MAX, "%u tasks wait after heal", counts.tasks_open);
     w->figures.tasks_ended = counts.tasks_ended;

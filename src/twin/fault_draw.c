@@ -200,6 +200,8 @@ void fault_draw(const struct scenario *s, const struct sky *sky, uint64_t seed, 
         kind_draw(&d, (enum fault_kind)k, rates[k]);
     }
     swizzle_draw(&d);
+    if (s->faults.radiation)
+        fault_radiation_draw(s, sky, seed, duration, &d.plan);
     fault_plan_sort(&d.plan);
     admit_all(&d, out, refused);
     remark(&d, rates, out, refused, remarks);

@@ -13,4 +13,8 @@
 void fault_draw(const struct scenario *s, const struct sky *sky, uint64_t seed, duration_ns duration, bool beyond,
                 struct fault_plan *out, struct text *remarks);
 
+/* fault_radiation.c: adds what the radiation environment does, storms of the plan included. */
+void fault_radiation_draw(const struct scenario *s, const struct sky *sky, uint64_t seed, duration_ns duration,
+                          struct fault_plan *plan);
+
 #endif

@@ -313,7 +313,7 @@ static err line_parse(struct plan_reader *r, struct fault_plan *out)
     while (kind < FAULT_KIND_COUNT && !span_equal_text(w, kinds[kind].word))
         kind++;
     if (kind == FAULT_KIND_COUNT)
-        return fail(r, "`%.*s` is no kind of fault (noct twin faults lists them)", (int)MIN(w.size, (size_t)40), (const char *)w.data);
+        return fail(r, "`%.*s` is no kind of fault; docs/format/fault-plan.md lists them", (int)MIN(w.size, (size_t)40), (const char *)w.data);
     f.kind = (enum fault_kind)kind;
     f.value = kinds[kind].usual;
     TRY(target_parse(r, &f));

@@ -326,6 +326,7 @@ void link_send(struct twin_node *n, const struct effect_send *e)
     }
     frame->serial = s->serial;
     frame->epoch = l->epoch;
+    arrives = fault_frame(n, l->peer, l->epoch, &frame, arrives);
     node_post(n, l->peer, arrives, HAPPEN_FRAME, 0, frame);
 }
 
@@ -335,11 +336,28 @@ static void frame_arrives(struct twin_node *n, struct link_end *l, struct host_b
         shard_free(n->shard, frame);
         return;
     }
+    if (byzantine_swallows(n, frame)) {
+        link_accept(n, &(struct effect_accept){.peer = l->peer->id, .receipt = frame->serial, .status = ERR_OK});
+        shard_free(n->shard, frame);
+        return;
+    }
     host_buf_lend(frame, n);
     struct event e = {.kind = EVENT_FRAME,
                       .frame = {.peer = l->peer->id, .receipt = frame->serial, .data = slice_of(&frame->buf, 0, frame->buf.size)}};
     node_event(n, &e);
     buf_unref(&frame->buf);
+}
+
+void link_inject(struct twin_node *n, node_id peer, struct host_buf *frame)
+{
+    struct link_end *l = end_of(n, peer);
+    if (!frame || !l->up) {
+        shard_free(n->shard, frame);
+        return;
+    }
+    frame->serial = 0; /* nobody waits for the answer */
+    frame->epoch = l->epoch;
+    node_post(n, l->peer, node_now(n) + light_time(l) + FRAMING_NS, HAPPEN_FRAME, 0, frame);
 }
 
 void link_accept(struct twin_node *n, const struct effect_accept *e)

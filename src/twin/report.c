@@ -168,6 +168,7 @@ static void figures_json(struct text *t, const struct world *w, double cpu_s)
     json_double(t, "repair_mean_s", mean_ms(f->repair_sum, f->repairs_measured) / 1000);
     json_double(t, "repair_max_s", (double)f->repair_max / 1e9);
     json_double(t, "peak_rss_mib", peak_rss_mib());
+    faults_json(w, t);
     json_double(t, "battery_min_wh", (double)f->battery_min_mwh / 1000);
     json_double(t, "core_max_k", (double)f->core_max_mk / 1000);
     json_end(t);
@@ -231,6 +232,7 @@ static void report_people(const struct world *w, const struct twin_options *o, d
     printf("  faults    %llu crashes, %llu links lost, %llu bits flipped (%llu chunks found damaged), %llu bundles lost\n",
            (unsigned long long)f->crashes, (unsigned long long)f->link_losses, (unsigned long long)f->bit_flips,
            (unsigned long long)f->trace_counts[TRACE_CHUNK_CORRUPT], (unsigned long long)f->frames_lost);
+    faults_print(w);
     printf("  recovery  conviction %.2f s mean, %.2f s worst (%llu measured); converged %.0f s after heal\n",
            mean_ms(f->conviction_sum, f->convictions_measured) / 1000, (double)f->conviction_max / 1e9,
            (unsigned long long)f->convictions_measured, (double)f->converge_ns / 1e9);
@@ -245,7 +247,8 @@ static void report_people(const struct world *w, const struct twin_options *o, d
     printf("  digest    %016llx\n", (unsigned long long)digest);
     if (o->output)
         printf("  files     %s/{report.json,series.csv,events.log,*.svg}\n", o->output);
-    printf("\nRepeat with: noct twin run SCENARIO --days %g --seed %llu\n", o->days, (unsigned long long)w->seed);
+    printf("\nRepeat with: noct twin run SCENARIO --days %g --seed %llu%s\n", o->days, (unsigned long long)w->seed,
+           o->arguments ? o->arguments : "");
 }
 
 void report_print(struct report *r, struct world *w, double cpu_s)

@@ -42,6 +42,7 @@ static void figures_fold(struct figures *into, struct figures *from)
     into->get_latency_max = MAX(into->get_latency_max, from->get_latency_max);
     into->battery_min_mwh = MIN(into->battery_min_mwh, from->battery_min_mwh);
     into->core_max_mk = MAX(into->core_max_mk, from->core_max_mk);
+    fault_figures_fold(&into->faults, &from->faults);
     *from = (struct figures){.battery_min_mwh = UINT64_MAX};
 }
 

@@ -91,7 +91,8 @@ void records_tell(struct world *w);                   /* serial: everything writ
 void node_happen(struct twin_node *n, const struct queue_entry *q);
 void entry_drop(struct twin_node *n, const struct queue_entry *q);  /* frees what an entry that never came holds */
 
-/* signing.c */
+/* signing.c, world.c */
+err signer_from(uint64_t seed, uint64_t stream, struct signer **out, uint8_t public_key[32]) MUST_USE;
 struct fact_crypto node_crypto(struct twin_node *n);
 struct fact_crypto root_crypto(struct world *w);
 void memos_share(struct world *w); /* serial: verdicts of all shards become known to all */

@@ -26,7 +26,7 @@ static void disk_effect(struct twin_node *n, const struct effect_disk *e)
                                .sync_until = n->disk.sequence};
     if (e->kind == DISK_WRITE) {
         check_disk_write(n, e);
-        o->done.status = virtual_disk_write(&n->disk, e);
+        o->done.status = fault_disk_write(n, e);
         for (size_t i = 0; i < COUNT_OF(e->parts); i++) {
             struct slice part = e->parts[i];
             slice_drop(&part);
@@ -37,7 +37,7 @@ static void disk_effect(struct twin_node *n, const struct effect_disk *e)
         virtual_disk_read_into(&n->disk, e->area, e->offset, b->data, e->size);
         o->done.data = slice_of(b, 0, e->size);
     }
-    node_later(n, node_now(n) + virtual_disk_latency(e->kind, e->size), HAPPEN_DISK, n->boot, o);
+    node_later(n, node_now(n) + fault_disk_latency(n, virtual_disk_latency(e->kind, e->size)), HAPPEN_DISK, n->boot, o);
 }
 
 static void disk_happen(struct twin_node *n, uint32_t boot, struct disk_outcome *o)
@@ -131,6 +131,7 @@ void node_event(struct twin_node *n, struct event *e)
         return;
     mono_ns now = node_now(n);
     e->now = (struct now){.mono = now, .wall = node_wall(n), .wall_error_ns = 1000, .wall_rate = 1};
+    fault_clock(n, &e->now);
     struct effects effects;
     bool was_ready = node_ready(n->node);
     node_step(n->node, e, &effects);
@@ -154,6 +155,7 @@ void node_boot(struct twin_node *n)
     memcpy(start.root_public_key, w->root_public, 32);
     scenario_config(w->scenario, n->id, n->boot, &start.config);
     start.config.seed = w->seed;
+    start.config.incarnation = n->faults.incarnation;
     memcpy(start.config.area_used_bytes, n->disk.used_bytes, sizeof n->disk.used_bytes);
     err e = node_open(&n->node, n->memory, n->memory_size, &start);
     if (e != ERR_OK) {
@@ -192,8 +194,12 @@ static void craft_happen(struct twin_node *n)
         struct config c;
         scenario_config(s, n->id, 1, &c);
         uint64_t load = c.lane_power_mw * n->lanes_busy_millis / 1000 + c.radio_power_mw * n->radios_on;
-        if (wall > n->craft_at)
-            craft_step(&n->craft, &s->craft, &state, (uint32_t)load, wall - n->craft_at);
+        struct craft_params params = s->craft;
+        fault_craft_params(n, &params);
+        if (wall > n->craft_at) {
+            craft_step(&n->craft, &params, &state, (uint32_t)load, wall - n->craft_at);
+            fault_craft_heat(n, &n->craft, &params, wall - n->craft_at);
+        }
         n->craft_at = wall;
         struct craft_state cs = craft_state_of(&n->craft, &s->craft);
         f->battery_min_mwh = MIN(f->battery_min_mwh, (uint64_t)cs.battery_mwh);

@@ -34,6 +34,13 @@ int twin_run(const struct scenario *s, const struct twin_options *options)
             world_close(w);
         return 1;
     }
+    if (options->plan)
+        faults_give(w, options->plan, options->beyond);
+    else if (options->beyond)
+        faults_exceed(w);
+    for (size_t i = 0; i < options->without_count; i++)
+        faults_without(w, options->without[i]);
+    faults_write(w, options->output);
     w->threads = options->threads;
     w->shards_wanted = options->shards;
     world_observe(w, &(struct observer){.context = &report, .on_trace = report_trace, .on_sample = sampled, .on_request = report_request,

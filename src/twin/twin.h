@@ -10,9 +10,11 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct scenario;
+struct fault_plan;
 
 struct twin_options {
     double days;
@@ -22,6 +24,11 @@ struct twin_options {
     size_t shards;      /* 0: as many as serve the threads */
     const char *output; /* folder; NULL: no files */
     const char *commit; /* of this build */
+    const struct fault_plan *plan; /* executed instead of a drawn one; NULL: drawn */
+    bool beyond;                   /* the plan exceeds the policy: honest detection is demanded, no more */
+    const uint32_t *without;       /* nodes that never boot */
+    size_t without_count;
+    const char *arguments;         /* further arguments of the command that repeats the run; NULL: none */
 };
 
 /* 0: all promises kept; 1: violations. */

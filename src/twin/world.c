@@ -73,14 +73,8 @@ static void plan(struct world *w, void *context, uint64_t number)
 static void boot(struct world *w, void *context, uint64_t number)
 {
     (void)context;
-    if (!w->nodes[number].node)
+    if (!w->nodes[number].node && !w->nodes[number].faults.dead)
         node_boot(&w->nodes[number]);
-}
-
-static void fault(struct world *w, void *context, uint64_t number)
-{
-    (void)context;
-    fault_happen(w, &w->plan.faults[number]);
 }
 
 void world_observe(struct world *w, const struct observer *o)
@@ -99,7 +93,7 @@ static void *map_memory(size_t size)
     return p;
 }
 
-static err signer_from(uint64_t seed, uint64_t stream, struct signer **out, uint8_t public_key[32])
+err signer_from(uint64_t seed, uint64_t stream, struct signer **out, uint8_t public_key[32])
 {
     struct rng r = rng_stream(seed, stream);
     uint8_t key[ED25519_SEED_SIZE];
@@ -174,7 +168,7 @@ err world_open(struct world **out, const struct scenario *s, uint64_t seed, dura
     TRY(scenario_sky(s, NULL, &w->sky));
     checks_open(w);
     customers_open(w);
-    faults_plan(w);
+    faults_open(w);
     return ERR_OK;
 }
 
@@ -295,8 +289,7 @@ static void start(struct world *w)
         if (!scenario_is_gateway(w->scenario, (node_id)(i + 1)))
             node_later(&w->nodes[i], at + NS_PER_S, HAPPEN_CRAFT, 0, NULL);
     }
-    for (size_t i = 0; i < w->plan.count; i++)
-        world_serially(w, MAX(w->plan.faults[i].at, w->now), fault, NULL, i);
+    faults_schedule(w);
     world_serially(w, w->now + SAMPLE_INTERVAL, sample, NULL, 0);
 }
 
@@ -307,8 +300,9 @@ void world_run(struct world *w)
     run_until(w, WORLD_START_NS + w->duration, NULL);
 
     w->healing = true;
+    faults_heal(w);
     for (size_t i = 0; i < w->node_count; i++)
-        if (!w->nodes[i].node)
+        if (!w->nodes[i].node && !w->nodes[i].faults.dead)
             node_boot(&w->nodes[i]);
     mono_ns healed_at = w->now;
     duration_ns bound = check_heal_bound(w);

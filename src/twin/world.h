@@ -33,6 +33,7 @@
 #include "node/scenario.h"
 #include "twin/check.h"
 #include "twin/fault_plan.h"
+#include "twin/faults.h"
 #include "twin/queue.h"
 #include "twin/virtual_disk.h"
 
@@ -79,6 +80,7 @@ struct twin_node {
     size_t link_count;
     struct signer *signer;
     uint8_t public_key[32];
+    struct node_faults faults;
     mono_ns crashed_at;
     node_id convicted;
     mono_ns convicted_at, takeover_at, repair_at; /* of the last such event here, for the figures; 0: none is open */
@@ -97,6 +99,7 @@ struct figures { /* sums, and extremes: shards have their own, which are folded 
     uint64_t repairs_measured;                  /* a node has copies to make -> none any more */
     duration_ns repair_sum, repair_max;
     uint64_t trace_counts[TRACE_COUNT];
+    struct fault_figures faults;
     uint64_t battery_min_mwh;
     uint32_t core_max_mk;
 };
@@ -134,6 +137,7 @@ struct world {
     size_t shards_wanted;    /* set before world_run: 0 is as many as serve the threads; neither does it on this */
     struct engine *engine;   /* shard.h */
     struct fault_plan plan;
+    bool beyond;             /* the plan exceeds the policy: only honest detection is demanded */
     struct text plan_remarks; /* the options that were drawn */
     struct text genesis;
     struct roster *roster; /* the same, checked once for all nodes */
@@ -184,6 +188,8 @@ void link_send(struct twin_node *n, const struct effect_send *e);
 void link_accept(struct twin_node *n, const struct effect_accept *e);
 void link_happen(struct twin_node *n, const struct queue_entry *q);
 void link_node_changed(struct twin_node *n); /* serial: it crashed or booted */
+/* serial: a bundle that no SEND stands behind goes to `peer`, if the link stands; takes `frame` over, which may be NULL */
+void link_inject(struct twin_node *n, node_id peer, struct host_buf *frame);
 void link_cut(struct world *w, node_id a, node_id b, mono_ns until); /* serial */
 bool link_connected(struct world *w, node_id a, node_id b); /* serial: up right now at both ends */
 void links_free(struct twin_node *n);
@@ -195,10 +201,8 @@ void lanes_drop(struct twin_node *n);
 void scene_effect(struct twin_node *n, const struct effect_capture *e);
 void scene_happen(struct twin_node *n, uint32_t boot, void *data);
 
-/* faults.c */
-void faults_plan(struct world *w);
-void faults_close(struct world *w);
-void fault_happen(struct world *w, const struct fault *f); /* serial */
+/* faults.c: faults.h; replace.c */
+bool node_replace(struct world *w, struct twin_node *n); /* serial: a new one in the place of a lost one; false: not now */
 
 /* customers.c */
 void customers_open(struct world *w);

@@ -1,0 +1,60 @@
+/*
+ * twin/replace.c - a new satellite in the place of a lost one: a new key, admitted by the mission's root under a new incarnation.
+ *
+ * Story:   what people on the ground do. The root signs a JOIN behind its last fact; the replacement brings it in its genesis, and
+ *          the others learn of it when they meet.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/fact_codec.h"
+#include "manage/manage.h"
+#include "twin/faults.h"
+#include "twin/shard.h"
+
+/* The last fact of the root, from whoever holds most of them. */
+static bool root_head(struct world *w, struct fact *out)
+{
+    uint64_t most = 0;
+    for (size_t i = 0; i < w->node_count; i++) {
+        struct node *node = w->nodes[i].node;
+        uint64_t held = node && node_ready(node) ? facts_seq_of(node_facts(node), NODE_ROOT) : 0;
+        if (held > most && facts_get(node_facts(node), NODE_ROOT, held, out))
+            most = held;
+    }
+    return most > 0;
+}
+
+static err join_encode(struct world *w, const struct twin_node *n, uint8_t *out, size_t capacity, struct span *body)
+{
+    const struct site *site = &w->scenario->sites[n->id - 1];
+    struct manage_join join = {.node = n->id, .incarnation = n->faults.incarnation, .plane = (uint16_t)MIN(site->plane, 0xffffu),
+                               .role = site->kind == SITE_GROUND ? ROLE_GATEWAY : ROLE_SATELLITE};
+    memcpy(join.name, site->name, sizeof join.name);
+    memcpy(join.public_key, n->public_key, sizeof join.public_key);
+    return manage_join_encode(&join, out, capacity, body);
+}
+
+bool node_replace(struct world *w, struct twin_node *n)
+{
+    struct fact head;
+    struct span body;
+    uint8_t encoded[JOIN_SIZE_MAX], fact[JOIN_SIZE_MAX + FACT_OVERHEAD], size[4];
+    if (n->node || !root_head(w, &head))
+        return false;
+    n->faults.incarnation++;
+    signer_close(n->signer);
+    if (signer_from(w->seed, 0x6e6f6465000000 + (uint64_t)n->faults.incarnation * 0x100000 + n->id, &n->signer, n->public_key) != ERR_OK ||
+        join_encode(w, n, encoded, sizeof encoded, &body) != ERR_OK)
+        return false;
+    struct fact join = {.author = NODE_ROOT, .seq = head.seq + 1, .time = hlc_next(head.time, world_wall(w)), .type = FACT_JOIN,
+                        .cut = head.cut, .body = body};
+    struct fact_crypto root = root_crypto(w);
+    if (fact_encode(&join, head.hash, &root, fact) != ERR_OK)
+        return false;
+    struct writer s = writer_of(size, sizeof size);
+    write_u32(&s, (uint32_t)(FACT_OVERHEAD + body.size));
+    text_add_span(&w->genesis, span_of(size, sizeof size));
+    text_add_span(&w->genesis, span_of(fact, FACT_OVERHEAD + body.size));
+    return text_ok(&w->genesis);
+}
