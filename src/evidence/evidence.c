@@ -22,7 +22,7 @@ static const struct {
     const char *name;
     void (*run)(struct evidence *e);
 } experiments[] = {
-    {"gaps", experiment_gaps},         {"loss", experiment_loss},   {"degradation", experiment_degradation},
+    {"links", experiment_links},       {"gaps", experiment_gaps},         {"loss", experiment_loss},   {"degradation", experiment_degradation},
     {"campaign", experiment_campaign}, {"scale", experiment_scale},
 };
 
