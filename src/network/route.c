@@ -31,9 +31,15 @@ static const struct contact *sky_node_contacts(const void *context, node_id node
     return sky_pair_contacts(sky, sky->peer_pairs[peer - sky->peer_nodes], count);
 }
 
+static uint32_t sky_node_generation(const void *context)
+{
+    return context ? sky_generation(context) : 0;
+}
+
 struct route_sky route_sky_of(const struct sky *sky)
 {
-    return (struct route_sky){sky, sky_nodes, sky_node, sky_node_peers, sky_node_contacts};
+    return (struct route_sky){sky,           sky_nodes,         sky_node,
+                              sky_node_peers, sky_node_contacts, sky_node_generation};
 }
 
 /* ---- the index
@@ -86,11 +92,42 @@ err route_init_far(struct route *r, struct heap *heap, const struct route_sky *s
     return r->closed && r->linked ? ERR_OK : ERR_NO_MEMORY;
 }
 
+static uint32_t generation_of(const struct route *r)
+{
+    return r->sky.generation ? r->sky.generation(r->sky.context) : 0;
+}
+
+/* Each node's peers as indices; again when they have changed (large meshes: pairs come and go). */
+static err edges_index(struct route *r)
+{
+    const struct route_sky *sky = &r->sky;
+    size_t edges = 0, count;
+    for (size_t i = 0; i < r->node_count; i++) {
+        r->edge_first[i] = (uint32_t)edges;
+        (void)sky->peers(sky->context, r->nodes[i], &count);
+        edges += count;
+    }
+    r->edge_first[r->node_count] = (uint32_t)edges;
+    heap_free(r->heap, r->edge_target);
+    r->edge_target = heap_alloc(r->heap, (edges + 1) * sizeof *r->edge_target);
+    if (!r->edge_target)
+        return ERR_NO_MEMORY;
+    for (size_t i = 0; i < r->node_count; i++) {
+        const node_id *peers = sky->peers(sky->context, r->nodes[i], &count);
+        for (size_t j = 0; j < count; j++) {
+            r->edge_target[r->edge_first[i] + j] = route_index_of(r, peers[j]);
+            ASSERT(r->edge_target[r->edge_first[i] + j] != UINT32_MAX);
+        }
+    }
+    r->generation = generation_of(r);
+    return ERR_OK;
+}
+
 err route_init(struct route *r, struct heap *heap, const struct route_sky *sky, node_id self,
                duration_ns hop_ns, duration_ns acquire_ns)
 {
     TRY(route_init_far(r, heap, sky, self, hop_ns, acquire_ns));
-    size_t n = r->node_count, edges = 0, count;
+    size_t n = r->node_count;
     r->patient = false;
     r->nodes = heap_alloc(heap, (n + 1) * sizeof *r->nodes);
     r->edge_first = heap_alloc(heap, (n + 1) * sizeof *r->edge_first);
@@ -99,22 +136,8 @@ err route_init(struct route *r, struct heap *heap, const struct route_sky *sky, 
     for (size_t i = 0; i < n; i++) {
         r->nodes[i] = sky->node_at(sky->context, i);
         ASSERT(i == 0 || r->nodes[i - 1] < r->nodes[i]);
-        r->edge_first[i] = (uint32_t)edges;
-        (void)sky->peers(sky->context, r->nodes[i], &count);
-        edges += count;
     }
-    r->edge_first[n] = (uint32_t)edges;
-    r->edge_target = heap_alloc(heap, (edges + 1) * sizeof *r->edge_target);
-    if (!r->edge_target)
-        return ERR_NO_MEMORY;
-    for (size_t i = 0; i < n; i++) {
-        const node_id *peers = sky->peers(sky->context, r->nodes[i], &count);
-        for (size_t j = 0; j < count; j++) {
-            r->edge_target[r->edge_first[i] + j] = route_index_of(r, peers[j]);
-            ASSERT(r->edge_target[r->edge_first[i] + j] != UINT32_MAX);
-        }
-    }
-    return ERR_OK;
+    return edges_index(r);
 }
 
 void route_free(struct route *r)
@@ -377,6 +400,8 @@ static bool build(struct route *r, enum route_class class, tai_ns now)
     uint32_t self = route_index_of(r, r->self);
     size_t n = r->node_count;
     if (self == UINT32_MAX)
+        return false;
+    if (r->nodes && (generation_of(r) != r->generation || !r->edge_target) && edges_index(r) != ERR_OK)
         return false;
     if (!tree->labels)
         tree->labels = heap_alloc(r->heap, n * sizeof *tree->labels);

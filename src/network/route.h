@@ -30,6 +30,7 @@ struct route_sky {
     const node_id *(*peers)(const void *context, node_id node, size_t *count);
     const struct contact *(*contacts)(const void *context, node_id node, const node_id *peer,
                                       size_t *count); /* `peer` points into peers() */
+    uint32_t (*generation)(const void *context); /* changes when peers do; NULL: they never do */
 };
 struct route_sky route_sky_of(const struct sky *sky); /* NULL: an empty sky */
 
@@ -67,6 +68,7 @@ struct route {
     node_id *nodes;        /* ascending; this and the edges: NULL in a far sky, where the plan is asked instead */
     uint32_t *edge_first;  /* node_count + 1 */
     uint32_t *edge_target; /* index of the peer's node */
+    uint32_t generation;   /* of the sky's peers that are indexed */
     uint64_t *closed;      /* bits by index: nothing goes through this node */
     uint64_t *linked;      /* this node's direct link to it stands now */
     struct map lost;       /* (a, b) with a < b → tai_ns: not usable until then */

@@ -115,6 +115,9 @@ void sky_free(struct sky *sky)
 {
     for (size_t k = 0; k < sky->pair_count; k++)
         sky_release(sky, sky->pairs[k].contacts);
+    for (size_t k = 0; k < sky->fresh_count; k++)
+        sky_release(sky, sky->fresh[k].contacts);
+    sky_release(sky, sky->fresh);
     sky_release(sky, sky->pairs);
     sky_release(sky, sky->peer_pairs);
     sky_release(sky, sky->peer_nodes);
@@ -142,6 +145,14 @@ ptrdiff_t sky_pair_index(const struct sky *sky, uint32_t a, uint32_t b)
     ptrdiff_t index = sky_site_index(sky, a);
     if (index < 0)
         return -1;
+    if (sky->sparse) {
+        ptrdiff_t other = sky_site_index(sky, b);
+        if (other < 0)
+            return -1;
+        uint32_t x = (uint32_t)MIN(index, other), y = (uint32_t)MAX(index, other);
+        size_t place = sky_pair_place(sky, x, y);
+        return place < sky->pair_count && sky->pairs[place].site_a == x && sky->pairs[place].site_b == y ? (ptrdiff_t)place : -1;
+    }
     const struct sky_site *s = &sky->sites[index];
     size_t low = s->peers_at, high = s->peers_at + s->peer_count;
     const size_t end = high;
@@ -311,10 +322,13 @@ duration_ns sky_light_time(const struct sky *sky, uint32_t a, uint32_t b, tai_ns
 
 bool sky_visible(const struct sky *sky, uint32_t a, uint32_t b, tai_ns t)
 {
+    struct sky_pair unmet;
     ptrdiff_t index = sky_pair_index(sky, a, b);
-    if (index < 0)
+    if (index < 0 && sky_link_kind(sky, a, b) == LINK_NONE)
         return false;
-    const struct sky_pair *p = &sky->pairs[index];
+    if (index < 0 && !pair_of(sky, a, b, &unmet))
+        return false;
+    const struct sky_pair *p = index < 0 ? &unmet : &sky->pairs[index];
     struct sky_motion ma = sky_motion_of(&sky->sites[p->site_a], t, 0.0);
     struct sky_motion mb = sky_motion_of(&sky->sites[p->site_b], t, 0.0);
     struct margin margins[SKY_MARGINS_MAX];
@@ -328,7 +342,10 @@ bool sky_visible(const struct sky *sky, uint32_t a, uint32_t b, tai_ns t)
 enum link_kind sky_link_kind(const struct sky *sky, uint32_t a, uint32_t b)
 {
     ptrdiff_t index = sky_pair_index(sky, a, b);
-    return index < 0 ? LINK_NONE : (enum link_kind)sky->pairs[index].kind;
+    if (index >= 0)
+        return (enum link_kind)sky->pairs[index].kind;
+    ptrdiff_t x = sky_site_index(sky, a), y = sky_site_index(sky, b);
+    return x >= 0 && y >= 0 && x != y && sky_pair_is_sparse(sky, (uint32_t)x, (uint32_t)y) ? LINK_ISL : LINK_NONE;
 }
 
 uint64_t sky_rate_bps(const struct sky *sky, uint32_t a, uint32_t b)
@@ -344,6 +361,11 @@ uint64_t sky_rate_bps(const struct sky *sky, uint32_t a, uint32_t b)
         break;
     }
     return 0;
+}
+
+uint32_t sky_generation(const struct sky *sky)
+{
+    return sky->generation;
 }
 
 const struct site *sky_site_of(const struct sky *sky, uint32_t node)

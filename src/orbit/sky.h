@@ -22,7 +22,7 @@
 #include "orbit/ephemeris.h"
 #include "orbit/frames.h"
 
-enum { SKY_SITES_MAX = 65536, SKY_NAME_SIZE = 32, SKY_CONTACTS_MAX = 1 << 20 };
+enum { SKY_SITES_MAX = 65536, SKY_NAME_SIZE = 32, SKY_CONTACTS_MAX = 1 << 20, SKY_MESH_DENSE_MAX = 512 };
 
 enum site_kind { SITE_SATELLITE, SITE_GROUND };
 
@@ -37,7 +37,8 @@ struct site {
 };
 
 enum link_topology {
-    TOPOLOGY_MESH,   /* every pair of satellites may link */
+    TOPOLOGY_MESH,   /* every pair of satellites may link; in large skies (link_rules.mesh_dense_max)
+                        a pair exists from its first contact until the last is forgotten */
     TOPOLOGY_STRING, /* neighbours by (plane, slot) within a plane; first and last are not joined */
     TOPOLOGY_GRID,   /* +Grid: ring within each plane, same slot in the next plane (planes form a
                         ring) */
@@ -51,6 +52,7 @@ struct link_rules {
     double cross_plane_latitude_max_deg; /* GRID: cross-plane links are off above it */
     uint64_t isl_rate_bps, ground_rate_bps, fibre_rate_bps;
     bool grid_seam; /* GRID: join the last plane to the first (delta yes, star no) */
+    uint32_t mesh_dense_max; /* MESH of more satellites: pairs are made when they first meet; 0: 512 */
 };
 
 /* MESH, 10 degrees, 80 km, 5,000 km, 70 degrees, 10 Gb/s, 1 Gb/s, 10 Gb/s, seam joined. */
@@ -91,6 +93,11 @@ struct sky {
     uint32_t *peer_nodes; /* the same order: the peer's node */
     tai_ns plan_start, plan_end;
     size_t swept_pairs; /* of the cell at the plan's end, when memory ran out within it */
+    bool sparse;        /* MESH of many: pairs come and go (sky_mesh.c) */
+    uint64_t swept_key; /* sparse: (site a, site b) up to which that cell is swept */
+    struct sky_pair *fresh; /* sparse: pairs of that cell that were not there before */
+    size_t fresh_count, fresh_capacity, pair_capacity;
+    uint32_t generation; /* counts changes of the pairs */
     double sin_mask, sin_latitude_max; /* of the rules */
 };
 
@@ -132,6 +139,9 @@ tai_ns sky_plan_end(const struct sky *sky);
 const struct contact *sky_contacts(const struct sky *sky, uint32_t a, uint32_t b, size_t *count);
 /* Candidate peers of a node (ascending), whether or not they ever meet. */
 const uint32_t *sky_peers(const struct sky *sky, uint32_t node, size_t *count);
+/* Changes whenever peers or pairs do (in large meshes: by extend and forget); who keeps indices of
+ * them looks again. */
+uint32_t sky_generation(const struct sky *sky);
 const struct contact *sky_contact_at(const struct sky *sky, uint32_t a, uint32_t b,
                                      tai_ns t); /* NULL: down */
 const struct contact *sky_contact_next(const struct sky *sky, uint32_t a, uint32_t b,

@@ -27,7 +27,7 @@ struct floor_search {
     double least_fibre_ns;
 };
 
-static double acceleration_km_s2(const struct sky_site *s)
+double sky_site_acceleration(const struct sky_site *s)
 {
     if (s->site.kind == SITE_SATELLITE && s->ephemeris.kind == TRAJECTORY_ORBITER) /* its speed is constant */
         return GRAVITY_SLACK * s->ephemeris.u_rate * s->ephemeris.u_rate * s->ephemeris.radius_km + BODY_ACCELERATION;
@@ -71,26 +71,35 @@ static double straight_least_km(const struct sample_of_site *a, const struct sam
     return vector_length(p);
 }
 
-/* All candidate pairs of one site of `a`. */
+static void pair_search(struct floor_search *f, const struct sky_pair *p, double h)
+{
+    const struct sky *sky = f->sky;
+    const struct sample_of_site *x = &f->samples[p->site_a], *y = &f->samples[p->site_b];
+    if (!x->known || !y->known)
+        return;
+    if (p->kind == LINK_FIBRE) {
+        const struct sky_motion known = {.known = true};
+        double km = sky_pair_range_km(sky, p, &known, &known);
+        f->least_fibre_ns = fmin(f->least_fibre_ns, km * FIBRE_INDEX / LIGHT_KM_S * 1e9);
+        return;
+    }
+    double bend = sky_site_acceleration(&sky->sites[p->site_a]) + sky_site_acceleration(&sky->sites[p->site_b]);
+    f->least_km = fmin(f->least_km, fmax(0.0, straight_least_km(x, y, h) - 0.5 * bend * h * h - POSITION_SLACK_KM));
+}
+
+/* All candidate pairs of one site of `a`; of a large mesh also those that have not met yet. */
 static void site_search(struct floor_search *f, uint32_t index, double h)
 {
     const struct sky *sky = f->sky;
     const struct sky_site *site = &sky->sites[index];
-    double own = acceleration_km_s2(site);
     for (uint32_t k = 0; k < site->peer_count; k++) {
         const struct sky_pair *p = &sky->pairs[sky->peer_pairs[site->peers_at + k]];
-        uint32_t other = p->site_a == index ? p->site_b : p->site_a;
-        const struct sample_of_site *x = &f->samples[index], *y = &f->samples[other];
-        if (!y->in_b || !x->known || !y->known)
-            continue;
-        if (p->kind == LINK_FIBRE) {
-            double km = sky_pair_range_km(sky, p, &(struct sky_motion){.known = true}, &(struct sky_motion){.known = true});
-            f->least_fibre_ns = fmin(f->least_fibre_ns, km * FIBRE_INDEX / LIGHT_KM_S * 1e9);
-            continue;
-        }
-        double bend = 0.5 * (own + acceleration_km_s2(&sky->sites[other])) * h * h + POSITION_SLACK_KM;
-        f->least_km = fmin(f->least_km, fmax(0.0, straight_least_km(x, y, h) - bend));
+        if (f->samples[p->site_a == index ? p->site_b : p->site_a].in_b)
+            pair_search(f, p, h);
     }
+    for (uint32_t other = 0; sky->sparse && other < sky->site_count; other++)
+        if (f->samples[other].in_b && sky_pair_is_sparse(sky, index, other))
+            pair_search(f, &(struct sky_pair){.site_a = index, .site_b = other, .kind = LINK_ISL}, h);
 }
 
 static void search_at(struct floor_search *f, const uint32_t *a, size_t a_count, tai_ns t, double h)

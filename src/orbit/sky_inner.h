@@ -63,6 +63,29 @@ void sky_sort(void *items, size_t count, size_t size, int (*compare)(const void 
 
 /* Fills pairs and peers from sites and rules. */
 err sky_pairs_build(struct sky *sky) MUST_USE;
+/* Peers from pairs, again. */
+err sky_peers_build(struct sky *sky) MUST_USE;
+
+/* A cell of the plan: all motions at both ends. */
+struct cell {
+    tai_ns base;
+    double length_s;
+    const struct sky_motion *left, *right; /* of each site, at both ends */
+};
+/* Windows of one pair in a cell: either all of it or, when memory runs out, nothing. */
+err sky_pair_sweep(struct sky *sky, struct sky_pair *p, const struct cell *c) MUST_USE;
+/* The same where the link is known to stand all along. */
+err sky_pair_stand(struct sky *sky, struct sky_pair *p, const struct cell *c) MUST_USE;
+
+/* Large meshes (sky_mesh.c): which pairs come about by themselves, and one cell of all of them. */
+bool sky_pair_is_sparse(const struct sky *sky, uint32_t site_a, uint32_t site_b);
+err sky_mesh_sweep(struct sky *sky, const struct cell *c) MUST_USE;
+/* Drops pairs without contacts. */
+void sky_mesh_shrink(struct sky *sky);
+/* Where the pair is, or would be, in `pairs`. */
+size_t sky_pair_place(const struct sky *sky, uint32_t site_a, uint32_t site_b);
+/* At most how strongly a site's path bends, km/s^2. */
+double sky_site_acceleration(const struct sky_site *s);
 /* The window a fibre has for ever. */
 err sky_plan_begin(struct sky *sky) MUST_USE;
 

@@ -85,7 +85,7 @@ static void pairs_add_ground(struct builder *b, const struct sky *sky)
             bool sat_x = sky->sites[x].site.kind == SITE_SATELLITE,
                  sat_y = sky->sites[y].site.kind == SITE_SATELLITE;
             if (sat_x && sat_y) {
-                if (sky->rules.topology == TOPOLOGY_MESH)
+                if (sky->rules.topology == TOPOLOGY_MESH && !sky_pair_is_sparse(sky, x, y))
                     pair_add(b, x, y, LINK_ISL, false);
             } else if (sat_x || sat_y) {
                 pair_add(b, x, y, LINK_GROUND, false);
@@ -144,8 +144,14 @@ static void pairs_add_seats(struct builder *b, const struct sky *sky, const stru
     }
 }
 
-static err peers_build(struct sky *sky)
+err sky_peers_build(struct sky *sky)
 {
+    sky->generation++;
+    sky_release(sky, sky->peer_pairs);
+    sky_release(sky, sky->peer_nodes);
+    sky->peer_pairs = sky->peer_nodes = NULL;
+    for (size_t k = 0; k < sky->site_count; k++)
+        sky->sites[k].peers_at = sky->sites[k].peer_count = 0;
     if (sky->pair_count == 0)
         return ERR_OK;
     sky->peer_pairs = sky_alloc(sky, 2 * sky->pair_count * sizeof *sky->peer_pairs);
@@ -181,6 +187,8 @@ err sky_pairs_build(struct sky *sky)
     size_t satellites = 0;
     for (size_t k = 0; k < sky->site_count; k++)
         satellites += sky->sites[k].site.kind == SITE_SATELLITE;
+    uint32_t dense_max = sky->rules.mesh_dense_max ? sky->rules.mesh_dense_max : SKY_MESH_DENSE_MAX;
+    sky->sparse = sky->rules.topology == TOPOLOGY_MESH && satellites > dense_max;
     struct seat *seats = sky_alloc(sky, (satellites + 1) * sizeof *seats);
     if (!seats)
         return ERR_NO_MEMORY;
@@ -207,5 +215,6 @@ err sky_pairs_build(struct sky *sky)
     sky_sort(b.pairs, b.count, sizeof *b.pairs, pair_compare);
     sky->pairs = b.pairs;
     sky->pair_count = b.count;
-    return peers_build(sky);
+    sky->pair_capacity = b.count + 1;
+    return sky_peers_build(sky);
 }

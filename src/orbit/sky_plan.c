@@ -63,11 +63,22 @@ struct pair_context {
     size_t margin;
 };
 
+/* Links between satellites of the Earth need no Earth-fixed coordinates. */
+static struct sky_motion motion_for(const struct sky *sky, const struct sky_pair *p, uint32_t site, tai_ns base, double t_s)
+{
+    const struct sky_site *s = &sky->sites[site];
+    if (p->kind != LINK_ISL || sky_pair_is_far(sky, p))
+        return sky_motion_of(s, base, t_s);
+    struct sky_motion m = {.at = base + (tai_ns)llround(t_s * 1e9)};
+    m.known = ephemeris_state(&s->ephemeris, base, t_s, m.teme.r, m.teme.v);
+    return m;
+}
+
 static struct sample margin_signal(const void *context, double t_s)
 {
     const struct pair_context *c = context;
-    struct sky_motion a = sky_motion_of(&c->sky->sites[c->pair->site_a], c->base, t_s);
-    struct sky_motion b = sky_motion_of(&c->sky->sites[c->pair->site_b], c->base, t_s);
+    struct sky_motion a = motion_for(c->sky, c->pair, c->pair->site_a, c->base, t_s);
+    struct sky_motion b = motion_for(c->sky, c->pair, c->pair->site_b, c->base, t_s);
     struct margin margins[SKY_MARGINS_MAX];
     size_t count = sky_margins(c->sky, c->pair, &a, &b, margins);
     if (c->margin >= count) /* a satellite without position has one margin only: never up */
@@ -96,12 +107,6 @@ static double range_at(const struct sky *sky, const struct sky_pair *p, tai_ns t
     struct sky_motion b = sky_motion_of(&sky->sites[p->site_b], t, 0.0);
     return sky_pair_range_km(sky, p, &a, &b);
 }
-
-struct cell {
-    tai_ns base;
-    double length_s;
-    const struct sky_motion *left, *right; /* of each site, at both ends */
-};
 
 static tai_ns edge_time(const struct cell *c, double t_s, bool rising)
 {
@@ -187,7 +192,7 @@ static err pair_sweep(struct sky *sky, struct sky_pair *p, const struct cell *c)
 }
 
 /* Either the whole cell or, when memory runs out, nothing of it. */
-static err pair_sweep_or_keep(struct sky *sky, struct sky_pair *p, const struct cell *c)
+err sky_pair_sweep(struct sky *sky, struct sky_pair *p, const struct cell *c)
 {
     const struct sky_pair before = *p;
     struct contact last = {0};
@@ -203,6 +208,14 @@ static err pair_sweep_or_keep(struct sky *sky, struct sky_pair *p, const struct 
     if (p->count > 0)
         p->contacts[p->count - 1] = last;
     return result;
+}
+
+err sky_pair_stand(struct sky *sky, struct sky_pair *p, const struct cell *c)
+{
+    if (!p->open)
+        TRY(contact_open(sky, p, c->base));
+    delay_add(p, sky_pair_range_km(sky, p, &c->left[p->site_a], &c->left[p->site_b]));
+    return ERR_OK;
 }
 
 static void motions_fill(const struct sky *sky, tai_ns t, struct sky_motion *out)
@@ -227,6 +240,12 @@ static void open_contacts_extend(struct sky *sky)
     }
 }
 
+/* Fibre stands for ever; pairs of a large mesh are swept on their own. */
+static bool is_standing_or_sparse(const struct sky *sky, const struct sky_pair *p)
+{
+    return p->kind == LINK_FIBRE || (p->kind == LINK_ISL && sky_pair_is_sparse(sky, p->site_a, p->site_b));
+}
+
 static err sweep(struct sky *sky, tai_ns until, struct sky_motion *left, struct sky_motion *right)
 {
     motions_fill(sky, sky->plan_end, left);
@@ -235,8 +254,10 @@ static err sweep(struct sky *sky, tai_ns until, struct sky_motion *left, struct 
         struct cell c = {sky->plan_end, (double)(next - sky->plan_end) / 1e9, left, right};
         motions_fill(sky, next, right);
         for (; sky->swept_pairs < sky->pair_count; sky->swept_pairs++)
-            if (sky->pairs[sky->swept_pairs].kind != LINK_FIBRE)
-                TRY(pair_sweep_or_keep(sky, &sky->pairs[sky->swept_pairs], &c));
+            if (!is_standing_or_sparse(sky, &sky->pairs[sky->swept_pairs]))
+                TRY(sky_pair_sweep(sky, &sky->pairs[sky->swept_pairs], &c));
+        if (sky->sparse)
+            TRY(sky_mesh_sweep(sky, &c));
         sky->swept_pairs = 0;
         sky->plan_end = next;
         struct sky_motion *old = left;
@@ -259,6 +280,10 @@ err sky_plan_extend(struct sky *sky, tai_ns until)
     sky_release(sky, left);
     sky_release(sky, right);
     open_contacts_extend(sky);
+    if (sky->sparse && sky->peer_pairs == NULL) { /* pairs came: so did peers */
+        err peers = sky_peers_build(sky);
+        result = result == ERR_OK ? peers : result;
+    }
     return result;
 }
 
@@ -291,6 +316,8 @@ void sky_plan_forget(struct sky *sky, tai_ns before)
     }
     if (before > sky->plan_start)
         sky->plan_start = MIN(before, sky->plan_end);
+    if (sky->sparse)
+        sky_mesh_shrink(sky);
 }
 
 tai_ns sky_plan_start(const struct sky *sky)
@@ -456,9 +483,10 @@ void sky_check(const struct sky *sky)
             const struct contact *c = &p->contacts[i];
             ASSERT(c->a < c->b && c->start <= c->end);
             ASSERT(i == 0 || p->contacts[i - 1].end < c->start);
-            ASSERT(c->end <= sky->plan_end + (sky->swept_pairs ? CELL_NS : 0) ||
+            ASSERT(c->end <= sky->plan_end + (sky->swept_pairs || sky->swept_key ? CELL_NS : 0) ||
                    p->kind == LINK_FIBRE);
         }
         ASSERT(!p->open || p->count > 0);
+        ASSERT(k == 0 || sky->pairs[k - 1].site_a < p->site_a || (sky->pairs[k - 1].site_a == p->site_a && sky->pairs[k - 1].site_b < p->site_b));
     }
 }
