@@ -33,7 +33,7 @@ static double longest_clear_km(double altitude_km)
 
 static double rounded(double value, double digits)
 {
-    return nearbyint(value * digits) / digits;
+    return floor(value * digits + 0.5) / digits;
 }
 
 static err interfaces_make(struct hypatia *h)
@@ -396,7 +396,7 @@ static err order_set(const struct hypatia *h, struct snapshot *s)
 err hypatia_snapshot(const struct hypatia *h, struct heap *heap, struct snapshot *out)
 {
     double(*ecef)[3] = calloc((size_t)h->station_count + 1, sizeof *ecef);
-    struct snapshot_rules rules = {.isl_max_km = nextafter(h->isl_max_m / 1000.0, INFINITY),
+    struct snapshot_rules rules = {.isl_max_km = h->isl_max_m / 1000.0 * (1.0 + 1e-15),
                                    .ground_max_km = h->ground_max_m / 1000.0,
                                    .graze_min_km = -1.0,
                                    .sin_mask = -1.0,
