@@ -10,11 +10,13 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "twin/folder.h"
 
 enum { SCENARIO_BYTES_MAX = 1 << 20, FILE_BYTES_MAX = 64 << 20 };
 
 struct loader { /* files named by the scenario, relative to it */
     char directory[PATH_MAX];
+    const char *keep_in; /* NULL: they are not copied */
     void *loaded[64];
     size_t count;
 };
@@ -40,23 +42,42 @@ static bool file_read(const char *path, size_t most, struct span *out)
     return true;
 }
 
+static bool file_write(const char *folder, const char *name, struct span bytes)
+{
+    char path[2 * PATH_MAX];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *f = folder_make(folder) ? fopen(path, "wb") : NULL;
+    bool good = f && fwrite(bytes.data, 1, bytes.size, f) == bytes.size;
+    return f && fclose(f) == 0 && good;
+}
+
+static const char *name_alone(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+/* As the scenario names it; where it was kept for a run: files/NAME beside it. */
 static err load(void *context, const char *name, struct span *out)
 {
     struct loader *l = context;
     char path[2 * PATH_MAX];
-    snprintf(path, sizeof path, "%s%s%s", name[0] == '/' ? "" : l->directory, name[0] == '/' ? "" : "/", name);
     if (l->count == COUNT_OF(l->loaded))
         return ERR_FULL;
-    if (!file_read(path, FILE_BYTES_MAX, out))
+    snprintf(path, sizeof path, "%s%s%s", name[0] == '/' ? "" : l->directory, name[0] == '/' ? "" : "/", name);
+    bool found = file_read(path, FILE_BYTES_MAX, out);
+    snprintf(path, sizeof path, "%s/files/%s", l->directory, name_alone(name));
+    if (!found && !file_read(path, FILE_BYTES_MAX, out))
         return ERR_IO;
     l->loaded[l->count++] = (void *)(uintptr_t)out->data;
-    return ERR_OK;
+    snprintf(path, sizeof path, "%s/files", l->keep_in ? l->keep_in : "");
+    return !l->keep_in || file_write(path, name_alone(name), *out) ? ERR_OK : ERR_IO;
 }
 
-struct scenario *cli_scenario_read(const char *path)
+static struct scenario *read_and_keep(const char *path, const char *keep_in)
 {
     struct span text;
-    struct loader l = {.count = 0};
+    struct loader l = {.keep_in = keep_in};
     if (!file_read(path, SCENARIO_BYTES_MAX, &text)) {
         cli_fail("%s cannot be read (or is larger than a mebibyte)", path);
         return NULL;
@@ -68,8 +89,26 @@ struct scenario *cli_scenario_read(const char *path)
     struct scenario_error wrong;
     if (scenario_parse(text, load, &l, &s, &wrong) != ERR_OK)
         cli_fail("%s:%d:%d: %s", path, wrong.line, wrong.column, wrong.text);
+    else if (keep_in && !file_write(keep_in, "scenario.yaml", text)) {
+        cli_fail("%s/scenario.yaml cannot be written", keep_in);
+        scenario_free(s);
+        s = NULL;
+    }
     for (size_t i = 0; i < l.count; i++)
         free(l.loaded[i]);
     free((void *)(uintptr_t)text.data);
     return s;
+}
+
+struct scenario *cli_scenario_read(const char *path)
+{
+    return read_and_keep(path, NULL);
+}
+
+bool cli_scenario_keep(const char *path, const char *folder)
+{
+    struct scenario *s = read_and_keep(path, folder);
+    if (s)
+        scenario_free(s);
+    return s != NULL;
 }

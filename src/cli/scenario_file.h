@@ -9,4 +9,7 @@
 /* NULL: what is wrong has been said, with file, line and column. Free with scenario_free. */
 struct scenario *cli_scenario_read(const char *path);
 
+/* Copies the scenario into `folder` as scenario.yaml, what it names into folder/files/; cli_scenario_read finds them there. False: said. */
+bool cli_scenario_keep(const char *path, const char *folder);
+
 #endif

@@ -8,5 +8,6 @@ int twin_command_run(int argc, char **argv); /* argv[0] is the subcommand's name
 int twin_command_campaign(int argc, char **argv);
 int twin_command_shrink(int argc, char **argv);
 int twin_command_incident(int argc, char **argv);
+int twin_command_export(int argc, char **argv);
 
 #endif

@@ -10,11 +10,13 @@
 #include "cli/twin_command.h"
 #include "cli/twin_faults.h"
 #include "node/scenario.h"
+#include "twin/outputs.h"
 #include "twin/twin.h"
 
 static const char help[] =
     "usage: noct twin run SCENARIO [--days D] [--seed N] [--out DIR] [--json] [--no-faults] [--quiet]\n"
     "                      [--fault-plan FILE] [--beyond] [--without NODE,...] [--no-work KIND,...] [--threads N] [--shards N]\n"
+    "                      [--outputs LIST] [--pcap A:B,C:D]\n"
     "\n"
     "Runs the node code of every satellite and gateway of SCENARIO in virtual time, with orbits, links, power, heat and\n"
     "faults, checks the promises after steps, heals, and reports what was promised and what was measured.\n"
@@ -31,6 +33,10 @@ static const char help[] =
     "  --quiet       no progress\n"
     "  --threads N   work on N parts of the constellation at once (default: what the machine has, for large ones)\n"
     "  --shards N    cut it into N parts (default: by threads; at most 64)\n"
+    "  --outputs LIST  more files in DIR, separated by commas: series (always), track (default up to 2,000 nodes: for replay and export),\n"
+    "                csv (nodes, links, traffic, objects, tasks, events, promises, faults), czml (Cesium), oem (CCSDS), plan (contacts),\n"
+    "                all of these, or none but series; docs/format/outputs.md\n"
+    "  --pcap A:B,C:D  bundles on these links as DIR/pcap/A-B.pcapng for Wireshark (BPv7 over TCPCLv4)\n"
     "\n"
     "Exit codes: 0 all promises kept, 1 a violation, 2 usage or a scenario that is wrong.\n"
     "The same scenario and seed give the same closing digest in every build and with any number of threads and shards.\n";
@@ -58,7 +64,8 @@ static int run_asked(const struct scenario *s, const char *scenario_path, const 
 
 int twin_command_run(int argc, char **argv)
 {
-    const char *days = "1", *seed = NULL, *out = NULL, *threads = "0", *shards = "0";
+    const char *days = "1", *seed = NULL, *out = NULL, *threads = "0", *shards = "0", *outputs = NULL;
+    char wrong[32];
     uint64_t thread_count, shard_count;
     struct twin_fault_options faults = {0};
 #ifdef NOCT_MUTATIONS
@@ -67,6 +74,7 @@ int twin_command_run(int argc, char **argv)
     struct twin_options o = {.commit = cli_commit()};
     const struct cli_option options[] = {
         {"days", &days, NULL},         {"seed", &seed, NULL},    {"out", &out, NULL},
+        {"outputs", &outputs, NULL},   {"pcap", &o.pcap, NULL},
         {"json", NULL, &o.json},       {"no-faults", NULL, &o.no_faults}, {"quiet", NULL, &o.quiet},
         {"fault-plan", &faults.plan_path, NULL}, {"beyond", NULL, &o.beyond},
         {"without", &faults.without, NULL}, {"no-work", &faults.idle, NULL},
@@ -91,6 +99,8 @@ int twin_command_run(int argc, char **argv)
         return cli_usage(help, "--threads and --shards must be whole numbers of at most 64");
     o.threads = (unsigned)thread_count;
     o.shards = shard_count;
+    if (outputs && !(o.outputs = outputs_parse(outputs, wrong)))
+        return cli_usage(help, "--outputs: \"%s\" is none of series, track, csv, czml, oem, plan, all, none", wrong);
     struct scenario *s = cli_scenario_read(arguments.items[0]);
     if (!s)
         return CLI_USAGE;
@@ -102,6 +112,10 @@ int twin_command_run(int argc, char **argv)
     char folder[256];
     snprintf(folder, sizeof folder, "%s/twin/%s-%llu", CLI_STATE_DEFAULT, s->name, (unsigned long long)o.seed);
     o.output = !out ? folder : strcmp(out, "-") == 0 ? NULL : out;
+    if (o.output && !cli_scenario_keep(arguments.items[0], o.output)) {
+        scenario_free(s);
+        return CLI_FAILED;
+    }
     code = run_asked(s, arguments.items[0], &faults, &o);
     scenario_free(s);
     return code;

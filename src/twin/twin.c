@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "twin/output_pcap.h"
+#include "twin/outputs.h"
 #include "twin/report.h"
 
 static double cpu_seconds(void)
@@ -15,6 +17,38 @@ static double cpu_seconds(void)
 static void sampled(void *report, struct world *w)
 {
     report_sample(report, w);
+}
+
+struct files { /* beside the report */
+    unsigned bits;
+    struct recorder *recorder;
+    struct pcap *pcap;
+};
+
+static bool files_open(struct files *f, struct world *w, const struct twin_options *o)
+{
+    char why[PCAP_WHY];
+    bool large = w->node_count > OUTPUT_TRACK_NODES_MAX;
+    *f = (struct files){.bits = o->outputs ? o->outputs : large ? (unsigned)OUTPUT_SERIES : OUTPUT_DEFAULT};
+    if (!o->output)
+        return true;
+    if ((f->bits & OUTPUT_TRACK) && recorder_open(&f->recorder, w, o->output, f->bits & OUTPUT_CSV, false) != ERR_OK) {
+        fprintf(stderr, "twin: cannot write into %s\n", o->output);
+        return false;
+    }
+    if (o->pcap && pcap_open(&f->pcap, w, o->output, o->pcap, why) != ERR_OK) {
+        fprintf(stderr, "twin: %s\n", why);
+        return false;
+    }
+    return true;
+}
+
+static bool files_close(struct files *f, struct world *w, const struct twin_options *o)
+{
+    pcap_close(f->pcap);
+    recorder_close(f->recorder, w);
+    unsigned views = f->bits & (OUTPUT_CSV | OUTPUT_CZML | OUTPUT_OEM | OUTPUT_PLAN);
+    return !o->output || !views || outputs_write(o->output, w->scenario, views) == ERR_OK;
 }
 
 int twin_run(const struct scenario *s, const struct twin_options *options)
@@ -45,11 +79,19 @@ int twin_run(const struct scenario *s, const struct twin_options *options)
     w->shards_wanted = options->shards;
     world_observe(w, &(struct observer){.context = &report, .on_trace = report_trace, .on_sample = sampled, .on_request = report_request,
                                         .on_progress = report_progress});
+    struct files files;
+    if (!files_open(&files, w, options)) {
+        files_close(&files, w, &(struct twin_options){0});
+        report_close(&report);
+        world_close(w);
+        return 1;
+    }
     world_run(w);
+    bool written = files_close(&files, w, options);
     uint64_t violations = checks_violations(w);
     report_print(&report, w, cpu_seconds() - started);
     report_plots(&report, w);
     report_close(&report);
     world_close(w);
-    return violations ? 1 : 0;
+    return violations || !written ? 1 : 0;
 }

@@ -3,7 +3,8 @@
  *
  * Story:   the same node code as in flight, over simulated orbits, links, power, heat and faults. A run is decided by
  *          scenario and seed: the same pair gives the same closing digest in every build.
- * Output:  a summary for people or JSON on stdout; series.csv, events.log, report.json and plots (SVG) in the output folder.
+ * Output:  a summary for people or JSON on stdout; in the output folder series.csv, events.log, report.json, plots (SVG), a track, and
+ *          what else was asked for (twin/outputs.h).
  */
 #ifndef NOCT_TWIN_TWIN_H
 #define NOCT_TWIN_TWIN_H
@@ -29,6 +30,8 @@ struct twin_options {
     const uint32_t *without;       /* nodes that never boot */
     size_t without_count;
     const char *arguments;         /* further arguments of the command that repeats the run; NULL: none */
+    unsigned outputs;   /* enum output_bit of twin/outputs.h; 0: the default */
+    const char *pcap;   /* "A:B,C:D": bundles on these links; NULL: none */
 };
 
 /* 0: all promises kept; 1: violations. */
