@@ -258,4 +258,6 @@ void compute_decide(struct compute *c, struct uid id)
         take_over(c, t);
     else if (successor == NODE_NONE && !given_up && manager_of(c, t) == self)
         compute_auction_want(c, t);
+    else
+        compute_auction_drop(c, id); /* the sink is back, or a successor is there: it is theirs to give */
 }

@@ -414,10 +414,20 @@ uint64_t node_digest(const struct node *n)
     return hash64(parts, sizeof parts);
 }
 
+const char *node_check_failure(const struct node *n)
+{
+    return !facts_check(n->facts)                   ? "facts"
+           : !manage_check(n->manage)               ? "manage"
+           : !network_check(n->network)             ? "network"
+           : !storage_check(n->storage)             ? "storage"
+           : !compute_check(n->compute)             ? "compute"
+           : n->sensor && !sensor_check(n->sensor) ? "sensor"
+                                                    : NULL;
+}
+
 bool node_check(const struct node *n)
 {
-    return facts_check(n->facts) && manage_check(n->manage) && network_check(n->network) && storage_check(n->storage) &&
-           compute_check(n->compute) && (!n->sensor || sensor_check(n->sensor));
+    return node_check_failure(n) == NULL;
 }
 
 const struct view *node_view(const struct node *n)

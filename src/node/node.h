@@ -42,6 +42,7 @@ uint64_t node_digest(const struct node *n);         /* of the folded state: equa
 const char *node_digest_difference(const struct node *a, const struct node *b); /* the plane that differs; "none" */
 uint64_t node_facts_digest(const struct node *n);   /* of the fact set */
 bool node_check(const struct node *n);              /* full invariant walk */
+const char *node_check_failure(const struct node *n); /* the plane whose invariant is broken; NULL: none */
 const struct view *node_view(const struct node *n);
 const uint64_t *node_metrics(const struct node *n); /* METRIC_COUNT values */
 const uint32_t *node_probes(const struct node *n);  /* PROBE_COUNT values, since this boot */

@@ -558,7 +558,7 @@ static err fact_publish(struct storage *s, struct stream *st)
 /* A holder may have been convicted since it took its copy: then the promise would be empty. */
 static bool holders_alive(const struct storage *s, const struct stream *st)
 {
-    for (uint8_t i = 0; i < st->set_count && !st->policy.best_effort; i++) {
+    for (uint8_t i = 0; i < st->set_count && !st->policy.best_effort && !MUTATION(ACK_BEFORE_COPIES); i++) {
         uint8_t alive = 0;
         for (uint8_t k = 0; k < st->sets[i].node_count; k++)
             alive = (uint8_t)(alive + (st->sets[i].nodes[k] == s->port->config->self || view_alive(s->port->view, st->sets[i].nodes[k])));

@@ -24,7 +24,7 @@ enum { CHECK_NODES_MAX = 100 };
 
 enum promise {
     PROMISE_I1, PROMISE_I2, PROMISE_I3, PROMISE_I4, PROMISE_I5, PROMISE_I6, PROMISE_I7, PROMISE_I8, PROMISE_I9, PROMISE_I10,
-    PROMISE_I11, PROMISE_I12, PROMISE_COUNT
+    PROMISE_I11, PROMISE_I12, PROMISE_OWN, PROMISE_COUNT
 };
 struct promise_result {
     const char *id, *text;
@@ -46,7 +46,6 @@ void check_disk_synced(struct twin_node *n, enum disk_area area, uint64_t until)
 void check_put_acknowledged(struct twin_node *gateway, struct uid version);       /* likewise */
 /* All else is serial. */
 void check_disk_crashed(struct twin_node *n);                  /* after its unsynced sectors were torn */
-void check_disk_lost(struct twin_node *n);                     /* replaced by an empty one */
 void checks_sample(struct world *w);                    /* every minute of virtual time */
 void checks_trace(struct world *w, struct twin_node *n, const struct effect_trace *t);
 void checks_crash(struct world *w, struct twin_node *n);       /* it is about to lose its memory */

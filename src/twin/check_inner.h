@@ -39,6 +39,8 @@ void check_knowledge_close(struct world *w);
 void check_facts_sample(struct world *w);
 void check_facts_final(struct world *w);
 bool check_fact_of(void *world, node_id author, uint64_t seq, struct fact *out); /* the chains as they ended up */
+/* check_shelf.c */
+void check_disk_booted(struct twin_node *n); /* in its shard, once ready */
 /* check_objects.c */
 void check_objects_open(struct world *w);
 void check_objects_close(struct world *w);

@@ -74,7 +74,8 @@ static bool bytes_verify(const struct virtual_disk *d, uint64_t offset, uint8_t 
     if (offset + HEADER > d->used_bytes[AREA_CHUNKS])
         return false;
     virtual_disk_read_into(d, AREA_CHUNKS, offset, header, HEADER);
-    if (!header_read(header, key, size, &digest))
+    struct reader crc = reader_of(header + HEADER - 4, 4);
+    if (crc32c(header, HEADER - 4) != read_u32(&crc) || !header_read(header, key, size, &digest))
         return false;
     uint8_t *data = malloc(*size);
     ASSERT(data != NULL);
@@ -178,10 +179,11 @@ void check_disk_crashed(struct twin_node *n)
         s->pending_count = 0;
 }
 
-void check_disk_lost(struct twin_node *n)
+/* A node that begins with an empty chunk area has got another disk. */
+void check_disk_booted(struct twin_node *n)
 {
     struct shelf **at = n->world->checks->shelves ? &n->world->checks->shelves[n->id - 1] : NULL;
-    if (!at)
+    if (!at || n->disk.used_bytes[AREA_CHUNKS] > 0)
         return;
     shelf_close(*at);
     *at = shelf_open();
