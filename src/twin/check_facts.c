@@ -162,6 +162,8 @@ static void audit_run(struct world *w)
 {
     struct audit a = {.context = w, .fact = check_fact_of, .judged = judged, .nodes = w->node_count};
     for (size_t i = 0; i < w->node_count; i++) {
+        if (w->nodes[i].faults.dead || !node_promised(&w->nodes[i]))
+            continue; /* a liar's acts are judged by what they cause in others */
         const struct knowledge *k = &w->checks->knowledge[i];
         audit_actor_replay(&a, &(struct audit_actor){(node_id)(i + 1), k->steps, k->count});
     }

@@ -101,7 +101,8 @@ static uint32_t held_by_others(const struct world *w, node_id but, const uint8_t
 {
     uint32_t count = 0;
     for (size_t i = 0; i < w->node_count; i++) {
-        const struct shelved *c = i + 1 == but ? NULL : map_find(&w->checks->shelves[i]->chunks, span_of(key, KEY));
+        bool counts = i + 1 != but && !w->nodes[i].faults.dead;
+        const struct shelved *c = !counts ? NULL : map_find(&w->checks->shelves[i]->chunks, span_of(key, KEY));
         count += c && c->synced_at != 0;
     }
     return count;
