@@ -222,9 +222,17 @@ static struct customer *customer_of(const struct twin_node *gateway)
     return &gateway->world->customers[gateway->id - 1 - gateway->world->scenario->satellite_count];
 }
 
-void customer_happen(struct twin_node *gateway)
+static void put_push(struct customer *c, struct operation *o);
+
+/* The next request is due or, with a tag, the gateway takes more of an object. */
+void customer_happen(struct twin_node *gateway, uint32_t tag)
 {
     struct customer *c = customer_of(gateway);
+    struct operation *o = tag ? operation_find(c, tag) : NULL;
+    if (o && gateway->node && node_ready(gateway->node))
+        put_push(c, o);
+    if (tag)
+        return;
     if (gateway->world->healing)
         return;
     next_request(c);
@@ -293,8 +301,8 @@ static void told(const struct customer *c, const struct operation *o, enum reque
 static void put_answer(struct customer *c, struct operation *o, const struct object_reply *r)
 {
     if (!r->final) {
-        o->credit += r->credit;
-        put_push(c, o);
+        o->credit += r->credit; /* not at once: the effects of this step must be performed before the next begins */
+        node_later(c->gateway, node_now(c->gateway), HAPPEN_CUSTOMER, (uint32_t)o->tag, NULL);
         return;
     }
     o->used = false;

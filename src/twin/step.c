@@ -249,7 +249,7 @@ void node_happen(struct twin_node *n, const struct queue_entry *q)
         craft_happen(n);
         break;
     case HAPPEN_CUSTOMER:
-        customer_happen(n);
+        customer_happen(n, q->number);
         break;
     case HAPPEN_COUNT:
         break;

@@ -207,7 +207,7 @@ bool node_replace(struct world *w, struct twin_node *n); /* serial: a new one in
 /* customers.c */
 void customers_open(struct world *w);
 void customers_close(struct world *w);
-void customer_happen(struct twin_node *gateway);
+void customer_happen(struct twin_node *gateway, uint32_t tag);
 void customer_object(struct twin_node *gateway, const struct object_reply *r);
 void customer_task(struct twin_node *gateway, const struct task_reply *r);
 void customers_gateway_down(struct twin_node *gateway); /* serial */
