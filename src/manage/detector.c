@@ -11,6 +11,7 @@ enum {
     OWN_FAULT_MOST = 3000, /* then others' word decides, as for any suspicion */
     LINK_FAULT = 3000,   /* a status from elsewhere excuses silence for so long */
     SECOND_PUBLISHER = 20,
+    LIGHT_CROSSINGS = 4,   /* of a far link: the hello, its answer, ours, the first heartbeat */
     LIVES_ON_BEATS = 3,  /* so many beats younger than what we heard: no echo of its last words */
 };
 
@@ -59,10 +60,11 @@ void manage_link(struct manage *m, node_id peer, bool up)
 /* ---- what is scheduled --------------------------------------------------------------------------------------------- */
 
 /* The contact that the plan shows now; without a sky any pair that was ever linked is in contact for good. */
-static bool contact_now(const struct manage *m, node_id id, struct neighbour *n, tai_ns *start, tai_ns *end)
+static bool contact_now(const struct manage *m, node_id id, struct neighbour *n, tai_ns *start, tai_ns *end, duration_ns *light)
 {
     *start = 0;
     *end = TIME_NEVER;
+    *light = 0;
     if (!m->port->sky)
         return n->window_linked;
     const struct contact *c = sky_contact_at(m->port->sky, m->port->config->self, id, m->port->now.wall);
@@ -70,6 +72,7 @@ static bool contact_now(const struct manage *m, node_id id, struct neighbour *n,
         return false;
     n->laser = c->kind == LINK_ISL;
     *start = c->start;
+    *light = (duration_ns)c->delay_us_mean * NS_PER_US;
     *end = c->end >= sky_plan_end(m->port->sky) ? TIME_NEVER : c->end;
     return true;
 }
@@ -78,7 +81,8 @@ static bool is_scheduled(struct manage *m, node_id id, struct neighbour *n)
 {
     const struct now *now = &m->port->now;
     tai_ns start, end;
-    if (!contact_now(m, id, n, &start, &end)) {
+    duration_ns light;
+    if (!contact_now(m, id, n, &start, &end, &light)) {
         n->window = INT64_MIN;
         n->window_linked = n->link_up;
         return false;
@@ -89,9 +93,11 @@ static bool is_scheduled(struct manage *m, node_id id, struct neighbour *n)
         n->window_at = MAX(n->window_at, m->started_at);
         n->window_linked = n->link_up || !m->port->sky;
     }
+    light = time_wall_to_mono(now, light);
+    n->lag = light > beats(m, 50) ? LIGHT_CROSSINGS * light : 0;
     tai_ns guard = time_mono_to_wall(now, beats(m, GUARD));
-    bool inside = now->mono - n->window_at >= beats(m, GUARD) && (end == TIME_NEVER || now->wall <= end - guard);
-    return inside && (n->window_linked || now->mono - n->window_at >= acquisition(m, n));
+    bool inside = now->mono - n->window_at >= beats(m, GUARD) + n->lag && (end == TIME_NEVER || now->wall <= end - guard);
+    return inside && (n->window_linked || now->mono - n->window_at >= acquisition(m, n) + n->lag);
 }
 
 static void schedule(struct manage *m, node_id id, struct neighbour *n)
@@ -105,7 +111,7 @@ static void schedule(struct manage *m, node_id id, struct neighbour *n)
 /* From when silence counts. Only for scheduled neighbours. */
 static mono_ns silent_since(const struct manage *m, const struct neighbour *n)
 {
-    mono_ns since = n->heard ? MAX(n->scheduled_at, n->heard_at) : n->scheduled_at;
+    mono_ns since = (n->heard ? MAX(n->scheduled_at, n->heard_at) : n->scheduled_at) + n->lag;
     return n->link_fault ? MAX(since, n->alive_at + beats(m, LINK_FAULT) - patience(m, false)) : since;
 }
 

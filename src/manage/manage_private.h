@@ -34,6 +34,7 @@ struct neighbour { /* key: node; whom the plan may join with us, or who had a li
     bool link_fault;      /* it lives, but not over our link */
     tai_ns window;        /* start of the contact that stands */
     mono_ns window_at;    /* the same as a mono instant, not before our start */
+    duration_ns lag;      /* what light takes to set a far link up and bring the first heartbeat; 0: it is near */
     mono_ns scheduled_at; /* since when its heartbeats are scheduled; TIME_NEVER: they are not */
     mono_ns heard_at;
     mono_ns alive_at;     /* when a status from elsewhere last showed that it lives (link_fault) */

@@ -243,7 +243,7 @@ static void start(struct node *n)
         .genesis = n->genesis,
         .roster = n->roster,
         .memory_max_bytes = n->config.limits.fact_bytes_max,
-        .sync_interval_ns = 5 * NS_PER_S,
+        .sync_interval_ns = MAX(5 * NS_PER_S, n->config.heartbeat_ns), /* a slow heartbeat: a far mission that cannot answer soon */
     };
     memcpy(config.root_public_key, n->root_public_key, sizeof config.root_public_key);
     struct facts_handlers handlers = {.context = n, .accepted = fact_accepted, .held = fact_held,

@@ -1,5 +1,6 @@
 /*
- * node/scenario_constellation.c - the section `constellation` of a scenario: shells of satellites.
+ * node/scenario_constellation.c - the section `constellation` of a scenario: shells of satellites about the Earth, the Moon or Mars,
+ * clusters, and files of elements.
  */
 #include "node/scenario_parse.h"
 
@@ -10,26 +11,40 @@
 #include "orbit/walker.h"
 
 struct shell {
-    char kind[16], prefix[24], file[200];
+    char kind[16], prefix[24], file[200], body_name[8], shape[8];
     uint32_t count, planes, phasing;
     double altitude_km, inclination_deg, raan_deg, ltan_h, spacing_deg, anomaly_deg;
+    double spacing_m, radius_m;
+    bool drift;
+    enum body body;
 };
 
 static const struct yaml_field shell_fields[] = {
     {.key = "kind", .type = YAML_WORD, .offset = offsetof(struct shell, kind), .size = 16, .required = true,
-     .words = "string walker-delta walker-star tle omm"},
+     .words = "string walker-delta walker-star formation tle omm"},
     {.key = "prefix", .type = YAML_NAME, .offset = offsetof(struct shell, prefix), .size = 24},
     YAML_FIELD(struct shell, file, "file", YAML_WORD, 0, 0),
     YAML_FIELD(struct shell, count, "count", YAML_U32, 1, SCENARIO_SITES_MAX),
     YAML_FIELD(struct shell, planes, "planes", YAML_U32, 1, SCENARIO_SITES_MAX),
     YAML_FIELD(struct shell, phasing, "phasing", YAML_U32, 0, SCENARIO_SITES_MAX),
-    YAML_FIELD(struct shell, altitude_km, "altitude_km", YAML_DOUBLE, 200, 60000),
+    {.key = "body", .type = YAML_WORD, .offset = offsetof(struct shell, body_name), .size = 8, .words = "earth moon mars"},
+    {.key = "shape", .type = YAML_WORD, .offset = offsetof(struct shell, shape), .size = 8, .words = "lattice ring"},
+    YAML_FIELD(struct shell, spacing_m, "spacing_m", YAML_DOUBLE, 1, 10000),
+    YAML_FIELD(struct shell, radius_m, "radius_m", YAML_DOUBLE, 1, 50000),
+    YAML_FIELD(struct shell, drift, "drift", YAML_BOOL, 0, 0),
+    YAML_FIELD(struct shell, altitude_km, "altitude_km", YAML_DOUBLE, 20, 60000),
     YAML_FIELD(struct shell, inclination_deg, "inclination_deg", YAML_DOUBLE, 0, 180),
     YAML_FIELD(struct shell, raan_deg, "raan_deg", YAML_DOUBLE, 0, 360),
     YAML_FIELD(struct shell, ltan_h, "ltan_h", YAML_DOUBLE, 0, 24),
     YAML_FIELD(struct shell, spacing_deg, "spacing_deg", YAML_DOUBLE, 0.01, 180),
     YAML_FIELD(struct shell, anomaly_deg, "anomaly_deg", YAML_DOUBLE, 0, 360),
 };
+
+/* Numbers planes so that no two shells share one. */
+static uint32_t plane_base(const struct scenario_reader *p)
+{
+    return 1000 * (uint32_t)p->scenario->satellite_count;
+}
 
 static err satellite_add(struct scenario_reader *p, const yaml_node_t *at, const char *prefix, const struct elements *elements, uint32_t plane,
                          uint32_t slot)
@@ -46,10 +61,32 @@ static err satellite_add(struct scenario_reader *p, const yaml_node_t *at, const
     return ERR_OK;
 }
 
+/* A circular orbit about the shell's body: the generators' angles, with its own altitude. About the Earth the elements stay. */
+static err orbit_add(struct scenario_reader *p, const yaml_node_t *at, const struct shell *sh, const struct elements *e, uint32_t plane,
+                     uint32_t slot)
+{
+    TRY(satellite_add(p, at, sh->prefix, e, plane, slot));
+    if (sh->body == BODY_EARTH)
+        return ERR_OK;
+    struct site *site = &p->scenario->sites[p->scenario->site_count - 1];
+    site->trajectory = (struct trajectory){
+        .kind = TRAJECTORY_ORBITER, .body = sh->body,
+        .orbiter = {.altitude_km = sh->altitude_km, .inclination_deg = e->inclination_deg, .raan_deg = e->raan_deg,
+                    .phase_deg = e->mean_anomaly_deg, .epoch = e->epoch}};
+    site->elements = (struct elements){.epoch = e->epoch};
+    return ERR_OK;
+}
+
+/* The generators know the Earth's altitudes; for other bodies they give the angles only. */
+static double generator_altitude_km(const struct shell *sh)
+{
+    return sh->body == BODY_EARTH ? sh->altitude_km : 1000;
+}
+
 static err shell_string(struct scenario_reader *p, const yaml_node_t *n, const struct shell *sh)
 {
     struct pearls pearls = {
-        .altitude_km = sh->altitude_km, .inclination_deg = sh->inclination_deg, .raan_deg = sh->raan_deg,
+        .altitude_km = generator_altitude_km(sh), .inclination_deg = sh->inclination_deg, .raan_deg = sh->raan_deg,
         .use_local_time = yaml_has(&p->yaml, n, "ltan_h"), .local_time_h = sh->ltan_h, .spacing_deg = sh->spacing_deg,
         .phase_deg = sh->anomaly_deg, .count = sh->count, .epoch = p->scenario->epoch,
     };
@@ -57,7 +94,36 @@ static err shell_string(struct scenario_reader *p, const yaml_node_t *n, const s
         struct elements e;
         if (pearls_elements(&pearls, i, &e) != ERR_OK)
             return yaml_fail(&p->yaml, n, "this string of pearls is no possible orbit: check altitude, inclination, count and spacing");
-        TRY(satellite_add(p, n, sh->prefix, &e, 0, i));
+        TRY(orbit_add(p, n, sh, &e, 0, i));
+    }
+    return ERR_OK;
+}
+
+/* A cluster around a chief that is not there: its offsets are from an orbit with elements. */
+static err shell_formation(struct scenario_reader *p, const yaml_node_t *n, const struct shell *sh)
+{
+    struct pearls chief = {
+        .altitude_km = sh->altitude_km, .inclination_deg = sh->inclination_deg, .raan_deg = sh->raan_deg,
+        .use_local_time = yaml_has(&p->yaml, n, "ltan_h"), .local_time_h = sh->ltan_h, .spacing_deg = 1, .phase_deg = sh->anomaly_deg,
+        .count = 1, .epoch = p->scenario->epoch,
+    };
+    bool ring = strcmp(sh->shape, "ring") == 0;
+    struct elements e;
+    if (sh->body != BODY_EARTH)
+        return yaml_fail(&p->yaml, n, "a formation flies about the Earth; `body` must be `earth` here");
+    if (sh->count > FORMATION_LATTICE_MAX)
+        return yaml_fail(&p->yaml, n, "a formation has at most %d satellites", FORMATION_LATTICE_MAX);
+    if (chief.use_local_time && !yaml_has(&p->yaml, n, "inclination_deg") &&
+        sun_synchronous_inclination_deg(sh->altitude_km, &chief.inclination_deg) != ERR_OK)
+        return yaml_fail(&p->yaml, n, "no orbit is sun-synchronous at this altitude; give `inclination_deg`");
+    if (pearls_elements(&chief, 0, &e) != ERR_OK)
+        return yaml_fail(&p->yaml, n, "the chief of this formation has no possible orbit: check altitude and inclination");
+    uint32_t plane = plane_base(p);
+    for (uint32_t i = 0; i < sh->count; i++) {
+        TRY(satellite_add(p, n, sh->prefix, &e, plane, i));
+        struct trajectory *t = &p->scenario->sites[p->scenario->site_count - 1].trajectory;
+        t->kind = TRAJECTORY_FORMATION;
+        t->formation = ring ? formation_ring(sh->count, sh->radius_m, i, sh->drift) : formation_lattice(sh->spacing_m, i, sh->drift);
     }
     return ERR_OK;
 }
@@ -66,17 +132,17 @@ static err shell_walker(struct scenario_reader *p, const yaml_node_t *n, const s
 {
     struct walker w = {
         .star = strcmp(sh->kind, "walker-star") == 0, .inclination_deg = sh->inclination_deg, .total = sh->count,
-        .planes = sh->planes, .phasing = sh->phasing, .altitude_km = sh->altitude_km, .raan_deg = sh->raan_deg,
+        .planes = sh->planes, .phasing = sh->phasing, .altitude_km = generator_altitude_km(sh), .raan_deg = sh->raan_deg,
         .phase_deg = sh->anomaly_deg, .epoch = p->scenario->epoch,
     };
     if (walker_check(&w) != ERR_OK)
         return yaml_fail(&p->yaml, n, "this is no Walker constellation: `count` must be a multiple of `planes`, `phasing` below `planes`");
-    uint32_t per_plane = sh->count / sh->planes, plane_base = 1000 * (uint32_t)p->scenario->satellite_count;
+    uint32_t per_plane = sh->count / sh->planes, base = plane_base(p);
     for (uint32_t i = 0; i < sh->count; i++) {
         struct elements e;
         if (walker_elements(&w, i, &e) != ERR_OK)
             return yaml_fail(&p->yaml, n, "satellite %u of this constellation has no possible orbit", i + 1);
-        TRY(satellite_add(p, n, sh->prefix, &e, plane_base + i / per_plane, i % per_plane));
+        TRY(orbit_add(p, n, sh, &e, base + i / per_plane, i % per_plane));
     }
     return ERR_OK;
 }
@@ -129,8 +195,14 @@ static err shell_file(struct scenario_reader *p, const yaml_node_t *n, const str
 
 static err shell_parse(struct scenario_reader *p, const yaml_node_t *n)
 {
-    struct shell sh = {.prefix = "sat", .planes = 1, .count = 1, .altitude_km = 550, .inclination_deg = 53, .spacing_deg = 10};
+    struct shell sh = {.prefix = "sat", .body_name = "earth", .shape = "lattice", .planes = 1, .count = 1, .altitude_km = 550,
+                       .inclination_deg = 53, .spacing_deg = 10, .spacing_m = 100, .radius_m = 1000, .drift = true};
     TRY(yaml_fill(&p->yaml, n, "a shell of `constellation`", shell_fields, COUNT_OF(shell_fields), &sh));
+    TRY(body_parse(sh.body_name, &sh.body));
+    if (sh.body == BODY_EARTH && sh.altitude_km < 200)
+        return yaml_fail(&p->yaml, n, "`altitude_km` must be at least 200 about the Earth (it is %g): air brakes what is lower", sh.altitude_km);
+    if (strcmp(sh.kind, "formation") == 0)
+        return shell_formation(p, n, &sh);
     if (strcmp(sh.kind, "string") == 0)
         return shell_string(p, n, &sh);
     if (strncmp(sh.kind, "walker", 6) == 0)

@@ -16,7 +16,7 @@ struct links {
 static const struct yaml_field link_fields[] = {
     {.key = "topology", .type = YAML_WORD, .offset = offsetof(struct links, topology), .size = 16, .words = "mesh string grid"},
     YAML_FIELD(struct links, elevation_min_deg, "elevation_min_deg", YAML_DOUBLE, 0, 89),
-    YAML_FIELD(struct links, range_max_km, "range_max_km", YAML_DOUBLE, 1, 1e6),
+    YAML_FIELD(struct links, range_max_km, "range_max_km", YAML_DOUBLE, 1, 1e9),
     YAML_FIELD(struct links, graze_min_km, "graze_min_km", YAML_DOUBLE, 0, 1000),
     YAML_FIELD(struct links, cross_plane_latitude_max_deg, "cross_plane_latitude_max_deg", YAML_DOUBLE, 0, 90),
     YAML_FIELD(struct links, isl_rate_gbps, "isl_rate_gbps", YAML_DOUBLE, 1e-6, 1e4),

@@ -658,5 +658,7 @@ bool put_check(const struct storage *s)
         if (st->received > st->granted || st->landed + flying + st->filled != st->received)
             return false;
     }
+    for (const struct get *g = s->gets; g; g = g->next) /* reads share the limit of streams */
+        count++;
     return count == s->stream_count;
 }

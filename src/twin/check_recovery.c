@@ -166,16 +166,20 @@ void checks_trace(struct world *w, struct twin_node *n, const struct effect_trac
 
 /* ---- heal ------------------------------------------------------------------------------------------------------------------------ */
 
+enum { LIGHT_CROSSINGS = 6 };
+
 static bool hop(const struct contact *c, uint32_t from, uint32_t to, tai_ns *earliest)
 {
     if (earliest[from - 1] == TIME_NEVER)
         return false;
+    /* A far link: light crosses for the hello and its answer, a digest, a vector, what is missing, and once more for what came since. */
+    duration_ns exchange = EXCHANGE_NS + LIGHT_CROSSINGS * (duration_ns)c->delay_us_mean * NS_PER_US;
     tai_ns begin = MAX(earliest[from - 1], c->start);
-    if (begin > c->end - EXCHANGE_NS && c->end != TIME_NEVER)
+    if (begin > c->end - exchange && c->end != TIME_NEVER)
         return false;
-    if (begin + EXCHANGE_NS >= earliest[to - 1])
+    if (begin + exchange >= earliest[to - 1])
         return false;
-    earliest[to - 1] = begin + EXCHANGE_NS;
+    earliest[to - 1] = begin + exchange;
     return true;
 }
 
