@@ -47,6 +47,7 @@ int command_mb(int argc, char **argv);
 int command_rm(int argc, char **argv);
 int command_twin(int argc, char **argv);
 int command_evidence(int argc, char **argv);
+int command_craft(int argc, char **argv);
 
 const char *cli_commit(void); /* of this build; "unknown" outside a clone */
 

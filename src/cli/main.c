@@ -18,6 +18,7 @@ static const char help[] =
     "  task               create, watch and cancel jobs (GA4GH TES)\n"
     "\n"
     "  twin               run the same nodes in virtual time, with faults and checkers\n"
+    "  craft              what a class of members carries, draws and withstands\n"
     "  evidence           claim, evidence, state: a report of what was measured\n"
     "\n"
     "  node               run one node (what `up` starts)\n"
@@ -51,6 +52,7 @@ static const struct {
     {"-h", command_help},
     {"twin", command_twin},
     {"evidence", command_evidence},
+    {"craft", command_craft},
 };
 
 int main(int argc, char **argv)

@@ -112,3 +112,16 @@ bool cli_scenario_keep(const char *path, const char *folder)
         scenario_free(s);
     return s != NULL;
 }
+
+bool cli_member_read(const char *directory, const char *name, struct member *out)
+{
+    struct loader l = {.count = 0};
+    struct scenario_error wrong;
+    snprintf(l.directory, sizeof l.directory, "%s", directory);
+    err e = scenario_member_parse(name, load, &l, out, &wrong);
+    if (e != ERR_OK)
+        cli_fail("%s", wrong.text[0] ? wrong.text : err_text(e));
+    for (size_t i = 0; i < l.count; i++)
+        free(l.loaded[i]);
+    return e == ERR_OK;
+}

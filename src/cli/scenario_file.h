@@ -8,6 +8,8 @@
 
 /* NULL: what is wrong has been said, with file, line and column. Free with scenario_free. */
 struct scenario *cli_scenario_read(const char *path);
+/* A class of craft by its name (built in, or DIRECTORY/craft/NAME.yaml) or path; its parts are looked for in the directory. False: said why. */
+bool cli_member_read(const char *directory, const char *name, struct member *out);
 
 /* Copies the scenario into `folder` as scenario.yaml, what it names into folder/files/; cli_scenario_read finds them there. False: said. */
 bool cli_scenario_keep(const char *path, const char *folder);

@@ -172,6 +172,11 @@ double craft_battery_capacity_wh(const struct craft *c, const struct craft_param
     return p->battery_wh * battery_capacity_share(&c->wear, &p->ageing);
 }
 
+double craft_battery_floor_wh(const struct craft_params *p)
+{
+    return p->battery_floor_fraction * p->battery_wh * (1.0 - p->ageing.fade_at_end * p->ageing.used_at_start);
+}
+
 static double battery_capacity_j(const struct craft *c, const struct craft_params *p)
 {
     return craft_battery_capacity_wh(c, p) * 3600.0;
@@ -218,7 +223,7 @@ static struct power charge(struct craft *c, const struct craft_params *p, double
 static struct power discharge(struct craft *c, const struct craft_params *p, double generation_w,
                               double vital_w, double load_w, double dt)
 {
-    double floor_j = p->battery_floor_fraction * battery_capacity_j(c, p);
+    double floor_j = 3600.0 * craft_battery_floor_wh(p);
     double above_floor = fmax(0.0, c->battery_j - floor_j) * p->discharge_efficiency;
     double all = c->battery_j * p->discharge_efficiency;
     double wanted = (load_w - generation_w) * dt;
@@ -375,7 +380,7 @@ err craft_forecast(const struct craft *c, const struct craft_params *p, const st
     out->sunlit_permille = span > 0 ? quantise(1e12 * lit_s / (double)span) : s.sunlit;
     out->floor_kept =
         out->floor_kept &&
-        out->battery_min_mwh >= (uint32_t)(p->battery_floor_fraction * s.battery_capacity_mwh);
+        out->battery_min_mwh >= (uint32_t)(1000.0 * craft_battery_floor_wh(p));
     out->limit_kept = out->core_max_mk <= quantise(p->core_limit_k * 1000.0);
     return ERR_OK;
 }

@@ -89,8 +89,9 @@ void craft_step(struct craft *c, const struct craft_params *p, const struct stat
 
 /* The same with given surroundings and a load in watts. */
 void craft_advance(struct craft *c, const struct craft_params *p, const struct craft_surroundings *around, double load_w, double seconds);
-/* As it is now, aged; the array ages with the run too. */
+/* As it is now, aged; the array ages with the run too. The floor stays where it was when the run began. */
 double craft_battery_capacity_wh(const struct craft *c, const struct craft_params *p);
+double craft_battery_floor_wh(const struct craft_params *p);
 
 struct craft_state craft_state_of(const struct craft *c, const struct craft_params *p);
 

@@ -58,7 +58,7 @@ void craft_model_run(struct craft_model *m, tai_ns until, struct event_craft *ou
     *out = (struct event_craft){
         .battery_mwh = c.battery_mwh,
         .battery_capacity_mwh = c.battery_capacity_mwh,
-        .battery_floor_mwh = (uint64_t)(c.battery_capacity_mwh * m->params.battery_floor_fraction),
+        .battery_floor_mwh = (uint64_t)(1000.0 * craft_battery_floor_wh(&m->params)),
         .generation_mw = c.generation_mw,
         .load_mw = c.load_mw,
         .core_mk = c.core_mk,

@@ -247,7 +247,7 @@ static err open_machine(struct process *p, char why[STATE_WHY])
     open_lanes(p);
     open_eye(p);
     if (!p->is_gateway)
-        craft_model_init(&p->craft, &p->state.scenario->craft, p->state.scenario->battery_start, &p->sky, p->self,
+        craft_model_init(&p->craft, &scenario_member(p->state.scenario, p->self)->craft, p->state.scenario->battery_start, &p->sky, p->self,
                          clock_now(&p->clock).wall, p->directory);
     if (p->options.journal_mib > 0)
         TRY(process_journal_open(p, why));

@@ -78,8 +78,6 @@ static void defaults(struct scenario *s)
     s->node = (struct config){
         .heartbeat_ns = NS_PER_S,
         .heartbeats_missed = 3,
-        .lane_power_mw = 15000,
-        .radio_power_mw = 8000,
         .scrub_interval_ns = 7 * NS_PER_DAY,
     };
 }
@@ -122,6 +120,8 @@ void scenario_free(struct scenario *s)
     if (!s)
         return;
     free(s->sites);
+    free(s->members);
+    free(s->member_of);
     free(s);
 }
 
@@ -176,15 +176,11 @@ void scenario_config(const struct scenario *s, node_id id, uint32_t boot, struct
     /* How many ended tasks are remembered is part of the folded state: it must be the same on every node. */
     uint64_t least_mib = MAX(MIN(s->gateway_memory_bytes, s->node_memory_bytes) / SCENARIO_MIB, (uint64_t)1);
     out->limits.tasks_max = (uint32_t)MIN(64 + 16 * least_mib, (uint64_t)16384);
-    uint64_t disk = gateway ? s->gateway_disk_bytes : s->disk_bytes;
+    uint64_t disk = gateway ? s->gateway_disk_bytes : (uint64_t)(scenario_member(s, id)->storage_gib * 1024) * SCENARIO_MIB;
     out->area_capacity_bytes[AREA_CHUNKS] = disk;
     out->area_capacity_bytes[AREA_FACTS] = MAX(disk / 8, 16 * SCENARIO_MIB);
     out->area_capacity_bytes[AREA_SPOOL] = MAX(disk / 8, 16 * SCENARIO_MIB);
-    double battery_mwh = s->craft.battery_wh * 1000;
-    out->battery_floor_mwh = (uint64_t)(battery_mwh * s->craft.battery_floor_fraction);
-    out->battery_economy_mwh = (uint64_t)(battery_mwh * (0.5 * s->craft.battery_floor_fraction + 0.3));
-    out->core_limit_mk = (uint32_t)(s->craft.core_limit_k * 1000);
-    out->base_power_mw = (uint64_t)(s->craft.base_load_w * 1000);
+    scenario_member_config(s, id, out);
     if (gateway) {
         out->lanes_millis = 0;
         out->sensor.present = false;

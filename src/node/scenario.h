@@ -12,7 +12,7 @@
 
 #include "core/object_api.h"
 #include "core/port.h"
-#include "craft/craft.h"
+#include "craft/member.h"
 #include "base/text.h"
 #include "orbit/sky.h"
 
@@ -64,11 +64,14 @@ struct scenario {
     struct site *sites; /* satellites first (node ids 1..), then gateways */
     size_t site_count, satellite_count;
     struct link_rules links;
-    struct craft_params craft;
+    struct member *members; /* classes: the scenario's, then those of shells that name their own */
+    size_t member_count;
+    uint8_t *member_of;        /* class of each satellite */
+    struct craft_params craft; /* of the first class */
     double battery_start; /* share of the capacity */
     struct config node;   /* what all nodes have in common: lanes, limits, heartbeats, sensor */
     uint64_t node_memory_bytes, gateway_memory_bytes;
-    uint64_t disk_bytes, gateway_disk_bytes;
+    uint64_t gateway_disk_bytes; /* of satellites: their class */
     double cloud_fraction;
     struct scenario_event events[SCENARIO_EVENTS_MAX];
     size_t event_count;
@@ -87,6 +90,9 @@ void scenario_free(struct scenario *s);
 
 node_id scenario_node(const struct scenario *s, const char *name); /* NODE_NONE: no such node */
 const char *scenario_name(const struct scenario *s, node_id id);   /* "?" */
+const struct member *scenario_member(const struct scenario *s, node_id id); /* what it is; for a gateway the first class */
+/* One class by its name or file, as a scenario's `craft` would find it. */
+err scenario_member_parse(const char *name, scenario_load *load, void *context, struct member *out, struct scenario_error *error) MUST_USE;
 bool scenario_is_gateway(const struct scenario *s, node_id id);
 /* The configuration of one node at one boot (area_used_bytes is the host's to fill). */
 void scenario_config(const struct scenario *s, node_id id, uint32_t boot, struct config *out);

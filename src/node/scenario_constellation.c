@@ -38,6 +38,7 @@ static const struct yaml_field shell_fields[] = {
     YAML_FIELD(struct shell, ltan_h, "ltan_h", YAML_DOUBLE, 0, 24),
     YAML_FIELD(struct shell, spacing_deg, "spacing_deg", YAML_DOUBLE, 0.01, 180),
     YAML_FIELD(struct shell, anomaly_deg, "anomaly_deg", YAML_DOUBLE, 0, 360),
+    {.key = "craft", .type = YAML_SUB},
 };
 
 /* Numbers planes so that no two shells share one. */
@@ -215,7 +216,12 @@ err scenario_read_constellation(struct scenario_reader *p, const yaml_node_t *to
     const yaml_node_t *list = yaml_child(&p->yaml, top, "constellation");
     size_t count;
     TRY(yaml_sequence(&p->yaml, list, "constellation", SCENARIO_SHELLS_MAX, &count));
-    for (size_t i = 0; i < count; i++)
-        TRY(shell_parse(p, yaml_item(&p->yaml, list, i)));
+    for (size_t i = 0; i < count; i++) {
+        const yaml_node_t *shell = yaml_item(&p->yaml, list, i), *craft = yaml_child(&p->yaml, shell, "craft");
+        size_t first = p->scenario->site_count;
+        TRY(shell_parse(p, shell));
+        if (craft)
+            p->fleets[p->fleet_count++] = (struct scenario_fleet){first, p->scenario->site_count, craft};
+    }
     return count ? ERR_OK : yaml_fail(&p->yaml, list, "`constellation` is empty; at least one shell is needed");
 }

@@ -14,11 +14,19 @@
 
 enum { SCENARIO_SITES_MAX = 20000, SCENARIO_SHELLS_MAX = 32, SCENARIO_GATEWAYS_MAX = 64 };
 
+struct scenario_fleet { /* satellites of a shell that names its own class */
+    size_t first, end;   /* indices of sites */
+    const yaml_node_t *craft;
+};
+
 struct scenario_reader {
     struct yaml_reader yaml;
     struct scenario *scenario;
     scenario_load *load; /* may be NULL: no files */
     void *context;
+    struct scenario_fleet fleets[SCENARIO_SHELLS_MAX];
+    size_t fleet_count;
+    uint32_t *files; /* read so far for one class of craft */
 };
 
 /* Fills `out` from the section `key` of `top`; leaves it as it is where the section is absent. */
@@ -29,6 +37,10 @@ err scenario_read_constellation(struct scenario_reader *p, const yaml_node_t *to
 err scenario_read_gateways(struct scenario_reader *p, const yaml_node_t *top) MUST_USE; /* after the constellation */
 err scenario_read_links(struct scenario_reader *p, const yaml_node_t *top) MUST_USE;
 err scenario_read_craft(struct scenario_reader *p, const yaml_node_t *top) MUST_USE; /* craft, compute, storage, memory */
+/* A class by name, or a mapping over one (member_file.c); `m` holds what is not said. */
+err scenario_read_member(struct scenario_reader *p, const yaml_node_t *n, struct member *m) MUST_USE;
+/* What of a node's configuration its class decides. */
+void scenario_member_config(const struct scenario *s, node_id id, struct config *out);
 err scenario_read_sensor(struct scenario_reader *p, const yaml_node_t *top) MUST_USE; /* sensor, events */
 err scenario_read_work(struct scenario_reader *p, const yaml_node_t *top) MUST_USE; /* buckets, workload */
 err scenario_read_faults(struct scenario_reader *p, const yaml_node_t *top) MUST_USE;

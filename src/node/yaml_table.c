@@ -217,3 +217,9 @@ err yaml_fill(struct yaml_reader *r, const yaml_node_t *mapping, const char *wha
     }
     return ERR_OK;
 }
+
+err yaml_fill_one(struct yaml_reader *r, const yaml_node_t *mapping, const struct yaml_field *field, void *out)
+{
+    const yaml_node_t *n = yaml_child(r, mapping, field->key);
+    return n ? value(r, n, field, (uint8_t *)out + field->offset) : ERR_OK;
+}

@@ -41,6 +41,8 @@ err yaml_fail(struct yaml_reader *r, const yaml_node_t *at, const char *format, 
 /* Fills a struct from a mapping. Keys of type YAML_SUB are allowed and skipped: fetch them with yaml_child. */
 err yaml_fill(struct yaml_reader *r, const yaml_node_t *mapping, const char *what, const struct yaml_field *fields, size_t count,
               void *out) MUST_USE;
+/* Only this field, from a mapping whose other keys are another table's. */
+err yaml_fill_one(struct yaml_reader *r, const yaml_node_t *mapping, const struct yaml_field *field, void *out) MUST_USE;
 const yaml_node_t *yaml_child(struct yaml_reader *r, const yaml_node_t *mapping, const char *key); /* NULL: absent */
 bool yaml_has(struct yaml_reader *r, const yaml_node_t *mapping, const char *key);
 err yaml_sequence(struct yaml_reader *r, const yaml_node_t *node, const char *what, size_t most, size_t *count) MUST_USE;

@@ -61,7 +61,7 @@ static bool lane_is_willing(const struct world *w, const struct twin_node *n)
         return false;
     struct config c;
     scenario_config(w->scenario, n->id, 1, &c);
-    struct craft_state craft = craft_state_of(&n->craft, &w->scenario->craft);
+    struct craft_state craft = craft_state_of(&n->craft, &scenario_member(w->scenario, n->id)->craft);
     const uint64_t *m = node_metrics(n->node);
     bool charged = craft.battery_mwh >= (c.battery_floor_mwh + craft.battery_capacity_mwh) / 2;
     bool cool = c.core_limit_mk == 0 || craft.core_mk + 10000 <= c.core_limit_mk;

@@ -90,7 +90,7 @@ void report_sample(struct report *r, struct world *w)
     for (size_t i = 0; i < w->node_count; i++) {
         struct twin_node *n = &w->nodes[i];
         if (!scenario_is_gateway(w->scenario, n->id)) {
-            struct craft_state c = craft_state_of(&n->craft, &w->scenario->craft);
+            struct craft_state c = craft_state_of(&n->craft, &scenario_member(w->scenario, n->id)->craft);
             battery = MIN(battery, (double)c.battery_mwh / (double)MAX(c.battery_capacity_mwh, 1u));
             core = MAX(core, c.core_mk / 1000.0);
             sunlit += c.sunlit >= 500;

@@ -194,14 +194,14 @@ static void craft_happen(struct twin_node *n)
         struct config c;
         scenario_config(s, n->id, 1, &c);
         uint64_t load = c.lane_power_mw * n->lanes_busy_millis / 1000 + c.radio_power_mw * n->radios_on;
-        struct craft_params params = s->craft;
+        struct craft_params params = scenario_member(s, n->id)->craft;
         fault_craft_params(n, &params);
         if (wall > n->craft_at) {
             craft_step(&n->craft, &params, &state, (uint32_t)load, wall - n->craft_at);
             fault_craft_heat(n, &n->craft, &params, wall - n->craft_at);
         }
         n->craft_at = wall;
-        struct craft_state cs = craft_state_of(&n->craft, &s->craft);
+        struct craft_state cs = craft_state_of(&n->craft, &scenario_member(s, n->id)->craft);
         f->battery_min_mwh = MIN(f->battery_min_mwh, (uint64_t)cs.battery_mwh);
         f->core_max_mk = MAX(f->core_max_mk, cs.core_mk);
         node_promise(n, PROMISE_I7, cs.battery_mwh >= c.battery_floor_mwh, "%s: battery %u mWh below its floor %llu mWh",

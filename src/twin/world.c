@@ -140,7 +140,7 @@ static void node_prepare(struct world *w, size_t i)
     struct config c;
     scenario_config(s, n->id, 1, &c);
     virtual_disk_init(&n->disk, c.area_capacity_bytes);
-    craft_init(&n->craft, &s->craft, s->battery_start, 290);
+    craft_init(&n->craft, &scenario_member(s, n->id)->craft, s->battery_start, 290);
     n->craft_at = s->epoch;
 }
 

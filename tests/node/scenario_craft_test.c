@@ -1,0 +1,166 @@
+#include "test.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "node/scenario.h"
+
+#define HEAD "name: t\nepoch: 2026-11-21T06:00:00Z\n"
+#define SHELL "  - {kind: string, count: 2, altitude_km: 550, inclination_deg: 97.6, ltan_h: 10.5, spacing_deg: 10"
+#define GROUND "gateways:\n  - {name: gw-a, latitude_deg: 78.2, longitude_deg: 15.4}\n"
+
+static struct scenario_error wrong;
+static char *loaded[64];
+static size_t loaded_count;
+
+/* Files of the tests by name; others from scenarios/. */
+static const struct {
+    const char *name, *text;
+} files[] = {
+    {"craft/old.yaml", "class: box-4kw\nname: old\npower: {battery_wh: 6000, battery_used: 0.5}\n"},
+    {"craft/loop.yaml", "class: loop\n"},
+    {"craft/part/bad.yaml", "terminals:\n  optical:\n    apertur_m: 1\n"},
+    {"craft/part/broken.yaml", "power: [\n"},
+    {"craft/uses-bad.yaml", "class: box-4kw\nparts: [craft/part/bad.yaml]\n"},
+};
+
+static err load(void *context, const char *path, struct span *out)
+{
+    (void)context;
+    for (size_t i = 0; i < COUNT_OF(files); i++)
+        if (strcmp(path, files[i].name) == 0) {
+            *out = span_text(files[i].text);
+            return ERR_OK;
+        }
+    char full[256];
+    snprintf(full, sizeof full, "scenarios/%s", path);
+    FILE *f = fopen(full, "rb");
+    if (!f)
+        return ERR_NOT_FOUND;
+    char *data = malloc(65536);
+    size_t size = fread(data, 1, 65536, f);
+    fclose(f);
+    assert_true(loaded_count < COUNT_OF(loaded));
+    loaded[loaded_count++] = data;
+    *out = span_of(data, size);
+    return ERR_OK;
+}
+
+static int forget(void **state)
+{
+    (void)state;
+    while (loaded_count > 0)
+        free(loaded[--loaded_count]);
+    return 0;
+}
+
+static struct scenario *good(const char *text)
+{
+    struct scenario *s = NULL;
+    if (scenario_parse(span_text(text), load, NULL, &s, &wrong) != ERR_OK)
+        fail_msg("line %d: %s", wrong.line, wrong.text);
+    return s;
+}
+
+static void bad(const char *text, int line, const char *part)
+{
+    struct scenario *s = NULL;
+    assert_int_equal(scenario_parse(span_text(text), load, NULL, &s, &wrong), ERR_INVALID);
+    if (wrong.line != line || !strstr(wrong.text, part))
+        fail_msg("line %d: %s; expected line %d and `%s`", wrong.line, wrong.text, line, part);
+}
+
+static void without_a_word_every_member_is_a_box(void **state)
+{
+    (void)state;
+    struct scenario *s = good(HEAD "constellation:\n" SHELL "}\n" GROUND);
+    struct config c;
+    scenario_config(s, 2, 1, &c);
+    assert_true(c.lanes_millis == 2000 && c.lane_memory_bytes == 512u << 20 && c.lane_power_mw == 15000 && c.radio_power_mw == 8000);
+    assert_true(c.area_capacity_bytes[AREA_CHUNKS] == 4ull << 30 && c.battery_floor_mwh == 2400000);
+    assert_string_equal(scenario_member(s, 1)->name, "box-4kw");
+    scenario_free(s);
+}
+
+static void shells_have_classes_and_generations_of_their_own(void **state)
+{
+    (void)state;
+    struct scenario *s = good(HEAD "constellation:\n" SHELL ", prefix: a}\n" SHELL ", prefix: b, craft: cubesat-12u}\n" SHELL
+                                   ", prefix: c, craft: {class: old, power: {array_area_m2: 11}}}\n" SHELL
+                                   ", prefix: d, craft: {power: {battery_wh: 9000}}}\n" GROUND "craft: {class: node-4kw, battery_start: 0.6}\n");
+    assert_true(s->battery_start == 0.6 && s->member_count == 4);
+    const char *const names[] = {"node-4kw", "cubesat-12u", "old", "node-4kw"};
+    for (node_id id = 1; id <= 8; id++)
+        assert_string_equal(scenario_member(s, id)->name, names[(id - 1) / 2]);
+    struct config first, cube, gateway;
+    scenario_config(s, 1, 1, &first);
+    scenario_config(s, 3, 1, &cube);
+    scenario_config(s, 9, 1, &gateway);
+    assert_true(first.lanes_millis == 8000 && first.area_capacity_bytes[AREA_CHUNKS] == 16ull << 30 && first.radio_power_mw == 60000);
+    assert_true(cube.lanes_millis == 2000 && cube.lane_power_mw == 5000 && cube.area_capacity_bytes[AREA_CHUNKS] == 1ull << 30);
+    assert_true(gateway.lanes_millis == 0 && gateway.battery_floor_mwh == 0);
+    assert_true(scenario_member(s, 5)->craft.array_area_m2 == 11.0 && scenario_member(s, 5)->craft.battery_wh == 6000.0);
+    assert_true(scenario_member(s, 7)->craft.battery_wh == 9000.0 && scenario_member(s, 7)->lane_count == 3);
+    struct config old;
+    scenario_config(s, 5, 1, &old);
+    assert_int_equal(old.battery_floor_mwh, 0.3 * 6000000 * 0.9); /* of what is left of it */
+    scenario_free(s);
+}
+
+static void compute_and_storage_of_the_scenario_stand_above_the_class(void **state)
+{
+    (void)state;
+    struct scenario *s = good(HEAD "constellation:\n" SHELL "}\n" GROUND
+                                   "craft: {class: node-4kw}\ncompute: {cores: 3, memory_mib: 100}\nstorage: {satellite_gib: 0.5}\n");
+    struct config c;
+    scenario_config(s, 1, 1, &c);
+    assert_true(c.lanes_millis == 3000 && c.lane_memory_bytes == 100u << 20 && c.lane_power_mw == 30000);
+    assert_true(c.area_capacity_bytes[AREA_CHUNKS] == 512ull << 20);
+    scenario_free(s);
+}
+
+static void each_shipped_class_can_be_read_and_makes_sense(void **state)
+{
+    (void)state;
+    const char *const names[] = {"node-4kw", "node-4kw-gen2", "smallsat-1kw", "pod-flight", "cubesat-12u", "cubesat-3u", "craft/node-4kw.yaml"};
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        struct member m;
+        if (scenario_member_parse(names[i], load, NULL, &m, &wrong) != ERR_OK)
+            fail_msg("%s: %s", names[i], wrong.text);
+        struct member_budget b = member_budget_at(&m, 550.0, 5.0);
+        bool continuous = strcmp(names[i], "cubesat-3u") != 0; /* that one works by turns */
+        assert_true(!continuous || (b.carried_old_w > b.load_w && b.depth < 0.5));
+        assert_true(b.floor_margin_wh > 0.0 && b.core_margin_k > 0.0 && b.rest_kg > 0.0);
+    }
+}
+
+static void wrong_classes_are_named_with_file_and_line(void **state)
+{
+    (void)state;
+    bad(HEAD "constellation:\n" SHELL "}\n" GROUND "craft: {class: bx}\n", 7, "there is no class `bx`: built in are box-4kw pod-100w");
+    bad(HEAD "constellation:\n" SHELL ", craft: nothing/here.yaml}\n" GROUND, 4, "nothing/here.yaml");
+    bad(HEAD "constellation:\n" SHELL "}\n" GROUND "craft:\n  power: {battery_kwh: 3}\n", 8, "did you mean `battery_wh`");
+    bad(HEAD "constellation:\n" SHELL "}\n" GROUND "craft:\n  class: uses-bad\n", 8,
+        "craft/uses-bad.yaml:2:9: craft/part/bad.yaml:3:5: unknown key `apertur_m`");
+    bad(HEAD "constellation:\n" SHELL "}\n" GROUND "craft:\n  parts: [craft/part/broken.yaml]\n", 8, "not YAML");
+    bad(HEAD "constellation:\n" SHELL "}\n" GROUND "craft: loop\n", 7, "is built on itself");
+    bad(HEAD "constellation:\n" SHELL "}\n" GROUND "craft:\n  radiation: {derate_rad: 5000, death_rad: 100}\n", 8, "makes no sense as a whole");
+    bad(HEAD "constellation:\n" SHELL "}\n" GROUND
+             "craft:\n  terminals:\n    optical:\n      rates: [{gbps: 2, photons_per_bit: 9}, {gbps: 1, photons_per_bit: 9}]\n",
+        10, "must rise");
+    bad(HEAD "constellation:\n" SHELL "}\n" GROUND "craft:\n  lanes: [{device: tpu, cores: 1, watts: 1}]\n", 8, "cpu gpu fpga");
+    bad(HEAD "constellation:\n" SHELL "}\n" GROUND "craft: {battery_start: 0.1}\n", 7, "between 0.2 and 1");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(without_a_word_every_member_is_a_box, forget),
+        cmocka_unit_test_teardown(shells_have_classes_and_generations_of_their_own, forget),
+        cmocka_unit_test_teardown(compute_and_storage_of_the_scenario_stand_above_the_class, forget),
+        cmocka_unit_test_teardown(each_shipped_class_can_be_read_and_makes_sense, forget),
+        cmocka_unit_test_teardown(wrong_classes_are_named_with_file_and_line, forget),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
