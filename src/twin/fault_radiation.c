@@ -58,8 +58,9 @@ static void fault_of(const struct strike *k, enum radiation_process p, node_id n
         fault_plan_add(k->out, &f);
 }
 
-static void satellite_strike(const struct strike *k, node_id node)
+static void satellite_strike(struct strike *k, node_id node)
 {
+    k->params = scenario_member(k->s, node)->radiation;
     struct radiation_place place = {.sky = k->sky, .node = node};
     double altitude_km = altitude_bound_km(k, node);
     for (enum radiation_process p = 0; p < RADIATION_PROCESS_COUNT; p++) {
@@ -77,7 +78,7 @@ static void satellite_strike(const struct strike *k, node_id node)
 void fault_radiation_draw(const struct scenario *s, const struct sky *sky, uint64_t seed, duration_ns duration,
                           struct fault_plan *plan)
 {
-    struct strike k = {.s = s, .sky = sky, .seed = seed, .duration = duration, .params = radiation_params_cots(), .out = plan};
+    struct strike k = {.s = s, .sky = sky, .seed = seed, .duration = duration, .out = plan};
     err e = radiation_sky_init(&k.environment, SAA_SHARE);
     ASSERT(e == ERR_OK);
     for (size_t i = 0; i < plan->count; i++) {
