@@ -41,6 +41,7 @@ struct link_end {
     struct rng rng;
     uint64_t light_slice;
     duration_ns light_at[2];
+    bool cable;
 };
 
 static struct link_end *end_find(const struct twin_node *n, node_id peer, size_t *at)
@@ -74,6 +75,7 @@ static struct link_end *end_of(struct twin_node *n, node_id peer)
     l->peer = world_node(n->world, peer);
     l->edge_at = TIME_NEVER;
     l->rng = node_stream(n, 0x6c696e6b00000000 + peer);
+    l->cable = scenario_is_gateway(n->world->scenario, n->id) && scenario_is_gateway(n->world->scenario, peer);
     return l;
 }
 
@@ -85,7 +87,7 @@ static bool leads(const struct link_end *l)
 static void light_refresh(struct link_end *l)
 {
     const struct world *w = l->node->world;
-    if (l->light_slice == light_slice(w))
+    if (l->light_slice == light_slice(w) || (l->cable && l->light_slice)) /* a cable's length does not change */
         return;
     light_pair(w, l->node->id, l->peer->id, l->light_at);
     l->light_slice = light_slice(w);
