@@ -68,6 +68,8 @@ struct host_buf *byzantine_lie(struct twin_node *n, struct host_buf *frame)
     struct host_buf *lie = frame_rebuild(n, &o, writer_span(&w), o.payload);
     if (!lie)
         return frame;
+    lie->serial = frame->serial;
+    lie->epoch = frame->epoch;
     shard_free(n->shard, frame);
     node_figures(n)->faults.statuses_forged++;
     return lie;
