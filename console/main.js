@@ -7,6 +7,7 @@ import { EventsPanel } from './panel_events.js';
 import { JobsPanel } from './panel_jobs.js';
 import { NodesPanel } from './panel_nodes.js';
 import { ObjectsPanel } from './panel_objects.js';
+import { TwinPanel } from './panel_twin.js';
 
 const clock = new Clock();
 let state = null;
@@ -126,6 +127,7 @@ async function load_state() {
         }
         state = value;
         show_header(value, kinds);
+        twin.set(value.twin);
         nodes.set(value);
         globe?.set_state(value);
         if (selected !== null)
@@ -137,6 +139,8 @@ async function load_state() {
             : `The gateway does not answer (${error.message}). Trying again.`);
     }
 }
+
+const twin = new TwinPanel(load_state);
 
 function show_clock() {
     if (!clock.known)
@@ -174,4 +178,4 @@ new Poll(load_state, () => state_interval(state));
 make_globe();
 
 // For tests and the curious, in the browser's own tools.
-globalThis.noct = { clock, events, events_panel, objects, jobs, nodes, select, globe: () => globe, state: () => state };
+globalThis.noct = { clock, events, events_panel, objects, jobs, nodes, select, twin, globe: () => globe, state: () => state };

@@ -13,6 +13,8 @@ static const struct {
     const char *what;
 } commands[] = {
     {"run", twin_command_run, "one seed of a scenario: checks, figures, files"},
+    {"watch", twin_command_watch, "a running simulation in the console"},
+    {"replay", twin_command_replay, "a finished run in the console, with a slider"},
     {"export", twin_command_export, "more files from a finished run: CSV, CZML, OEM, contact plan"},
     {"incident", twin_command_incident, "the journal of a real node, replayed step by step"},
     {"campaign", twin_command_campaign, "many seeds, some at a time, in parts over machines: promises, figures, failures"},

@@ -9,5 +9,7 @@ int twin_command_campaign(int argc, char **argv);
 int twin_command_shrink(int argc, char **argv);
 int twin_command_incident(int argc, char **argv);
 int twin_command_export(int argc, char **argv);
+int twin_command_watch(int argc, char **argv);
+int twin_command_replay(int argc, char **argv);
 
 #endif

@@ -8,7 +8,7 @@
 #include "twin/track.h"
 #include "twin/world.h"
 
-enum { RECORD_MAX = 4 << 20, PAIRS_FIRST = 1 << 10 };
+enum { RECORD_MAX = 4 << 20, PAIRS_FIRST = 1 << 10, LIVE_NODES_MAX = 100, LIVE_SAMPLE_S = 10 };
 #define TRACK_BYTES_MAX (2ull << 30)
 
 struct pair { /* key 0: the slot is free */
@@ -25,7 +25,7 @@ struct recorder {
     struct pair *pairs;
     size_t pair_count, pair_capacity;
     uint32_t sample_s, minutes;
-    bool live, ended;
+    bool ended;
     uint8_t *buffer;
 };
 
@@ -257,11 +257,8 @@ static void write_row(struct writer *b, const struct world *w, const struct twin
     write_u32(b, m ? (uint32_t)m[METRIC_FACTS] : 0);
 }
 
-static void on_sample(void *context, struct world *w)
+static void sample(struct recorder *r, struct world *w)
 {
-    struct recorder *r = context;
-    if (++r->minutes % MAX(r->sample_s / 60, 1u) != 0 || r->ended)
-        return;
     tai_ns t = world_wall(w);
     struct writer b = begin(r, 2);
     write_u64(&b, (uint64_t)t);
@@ -276,7 +273,24 @@ static void on_sample(void *context, struct world *w)
     }
     finish(r, &b);
     write_traffic(r, t);
-    if (r->live)
+}
+
+static void on_sample(void *context, struct world *w)
+{
+    struct recorder *r = context;
+    if (++r->minutes % MAX(r->sample_s / 60, 1u) == 0 && !r->ended)
+        sample(r, w);
+}
+
+static void sample_live(struct world *w, void *context, uint64_t number)
+{
+    sample(context, w);
+    world_serially(w, w->now + LIVE_SAMPLE_S * NS_PER_S, sample_live, context, number);
+}
+
+void recorder_flush(struct recorder *r)
+{
+    if (r)
         fflush(r->file);
 }
 
@@ -289,8 +303,8 @@ err recorder_open(struct recorder **out, struct world *w, const char *folder, bo
     ASSERT(r != NULL);
     r->buffer = malloc(RECORD_MAX + 8);
     ASSERT(r->buffer != NULL);
-    r->live = live;
-    r->sample_s = w->node_count <= 500 ? 60 : w->node_count <= 3000 ? 300 : 900;
+    bool often = live && w->node_count <= LIVE_NODES_MAX;
+    r->sample_s = often ? LIVE_SAMPLE_S : w->node_count <= 500 ? 60 : w->node_count <= 3000 ? 300 : 900;
     snprintf(path, sizeof path, "%s/%s", folder, TRACK_FILE);
     r->file = folder_make(folder) ? fopen(path, "wb") : NULL;
     if (!r->file) {
@@ -301,7 +315,10 @@ err recorder_open(struct recorder **out, struct world *w, const char *folder, bo
     write_header(r, w);
     write_names(r, w);
     fflush(r->file);
-    world_observe(w, &(struct observer){.context = r, .on_trace = on_trace, .on_sample = on_sample, .on_frame = traffic ? on_frame : NULL});
+    world_observe(w, &(struct observer){.context = r, .on_trace = on_trace, .on_sample = often ? NULL : on_sample,
+                                        .on_frame = traffic ? on_frame : NULL});
+    if (often)
+        world_serially(w, w->now + NS_PER_S, sample_live, r, 0);
     *out = r;
     return ERR_OK;
 }

@@ -20,8 +20,9 @@ enum { TRACK_ROW_SIZE = 32, TRACK_TEXT_MAX = 400, TRACK_EVENTS_MAX = 1000000, TR
 struct world;
 struct recorder;
 
-/* Observes `w` from now on. `traffic`: also count bytes per link. `live`: every sample reaches the file at once. */
+/* Observes `w` from now on. `traffic`: also count bytes per link. `live`: somebody watches: up to 100 nodes a sample every 10 s. */
 err recorder_open(struct recorder **out, struct world *w, const char *folder, bool traffic, bool live) MUST_USE;
+void recorder_flush(struct recorder *r); /* what was recorded reaches the file; NULL is allowed */
 void recorder_close(struct recorder *r, struct world *w); /* writes END; NULL is allowed */
 
 struct track_row {

@@ -21,18 +21,27 @@ static void sampled(void *report, struct world *w)
 
 struct files { /* beside the report */
     unsigned bits;
+    const struct twin_pace *pace;
     struct recorder *recorder;
     struct pcap *pcap;
 };
+
+static void pace(struct world *w, void *context, uint64_t number)
+{
+    struct files *f = context;
+    recorder_flush(f->recorder);
+    f->pace->wait(f->pace->context, world_wall(w));
+    world_serially(w, w->now + NS_PER_S, pace, context, number);
+}
 
 static bool files_open(struct files *f, struct world *w, const struct twin_options *o)
 {
     char why[PCAP_WHY];
     bool large = w->node_count > OUTPUT_TRACK_NODES_MAX;
-    *f = (struct files){.bits = o->outputs ? o->outputs : large ? (unsigned)OUTPUT_SERIES : OUTPUT_DEFAULT};
+    *f = (struct files){.pace = o->pace, .bits = o->outputs ? o->outputs : large ? (unsigned)OUTPUT_SERIES : OUTPUT_DEFAULT};
     if (!o->output)
         return true;
-    if ((f->bits & OUTPUT_TRACK) && recorder_open(&f->recorder, w, o->output, f->bits & OUTPUT_CSV, false) != ERR_OK) {
+    if ((f->bits & OUTPUT_TRACK) && recorder_open(&f->recorder, w, o->output, f->bits & OUTPUT_CSV, o->pace != NULL) != ERR_OK) {
         fprintf(stderr, "twin: cannot write into %s\n", o->output);
         return false;
     }
@@ -40,6 +49,8 @@ static bool files_open(struct files *f, struct world *w, const struct twin_optio
         fprintf(stderr, "twin: %s\n", why);
         return false;
     }
+    if (o->pace)
+        world_serially(w, w->now, pace, f, 0);
     return true;
 }
 

@@ -17,6 +17,12 @@
 struct scenario;
 struct fault_plan;
 
+/* For a run that people watch: called every second of virtual time, serially; may wait. */
+struct twin_pace {
+    void *context;
+    void (*wait)(void *context, int64_t wall_tai_ns);
+};
+
 struct twin_options {
     double days;
     uint64_t seed;
@@ -31,6 +37,7 @@ struct twin_options {
     size_t without_count;
     const char *arguments;         /* further arguments of the command that repeats the run; NULL: none */
     unsigned outputs;   /* enum output_bit of twin/outputs.h; 0: the default */
+    const struct twin_pace *pace; /* NULL: as fast as it goes */
     const char *pcap;   /* "A:B,C:D": bundles on these links; NULL: none */
 };
 
