@@ -41,7 +41,8 @@ const struct promise_result *checks_results(const struct world *w); /* PROMISE_C
 uint64_t checks_violations(const struct world *w);
 
 void check_step(struct twin_node *n);                   /* after each step of the node; in its shard, touches only its own tables */
-void check_disk_write(struct twin_node *n, const struct effect_disk *e); /* before the disk takes it; likewise */
+bool check_disk_write(struct twin_node *n, const struct effect_disk *e); /* before the disk takes it; likewise. A whole chunk lies there */
+void check_disk_written(struct twin_node *n, const struct effect_disk *e, err status, bool was_whole); /* and after it; likewise */
 void check_disk_synced(struct twin_node *n, enum disk_area area, uint64_t until); /* likewise */
 void check_put_acknowledged(struct twin_node *gateway, struct uid version);       /* likewise */
 /* All else is serial. */

@@ -123,32 +123,59 @@ static void put_at(struct shelf *s, uint64_t offset, const uint8_t key[KEY], mon
     *c = (struct shelved){.offset = offset, .synced_at = synced_at};
 }
 
-void check_disk_write(struct twin_node *n, const struct effect_disk *e)
+static struct shelf *shelf_of(const struct twin_node *n)
 {
-    struct shelf *s = n->world->checks->shelves ? n->world->checks->shelves[n->id - 1] : NULL;
-    if (!s || e->area != AREA_CHUNKS || e->parts[0].size != HEADER)
-        return;
-    uint8_t key[KEY], *found = map_find_u64(&s->places, e->offset);
+    return n->world->checks->shelves ? n->world->checks->shelves[n->id - 1] : NULL;
+}
+
+static bool concerns(const struct shelf *s, const struct effect_disk *e)
+{
+    return s && e->area == AREA_CHUNKS && e->parts[0].size == HEADER;
+}
+
+/* A whole, durable chunk that the list has at this offset. */
+static bool whole_at(const struct twin_node *n, const struct shelf *s, uint64_t offset)
+{
+    uint8_t key[KEY];
+    uint32_t size;
+    const uint8_t *found = map_find_u64(&s->places, offset);
+    const struct shelved *c = found ? map_find(&s->chunks, span_of(found, KEY)) : NULL;
+    return c && c->synced_at != 0 && c->offset == offset && bytes_verify(&n->disk, offset, key, &size);
+}
+
+bool check_disk_write(struct twin_node *n, const struct effect_disk *e)
+{
+    const struct shelf *s = shelf_of(n);
+    return concerns(s, e) && whole_at(n, s, e->offset);
+}
+
+void check_disk_written(struct twin_node *n, const struct effect_disk *e, err status, bool was_whole)
+{
+    struct shelf *s = shelf_of(n);
+    uint8_t key[KEY];
     uint32_t size;
     struct digest128 digest;
-    if (found) { /* what lies there ends; it counts as a deletion when it was whole and durable */
-        struct shelved *c = map_find(&s->chunks, span_of(found, KEY));
-        if (c && c->synced_at != 0 && c->offset == e->offset && bytes_verify(&n->disk, e->offset, key, &size)) {
-            s->erased = row_add(s->erased, &s->erased_count, &s->erased_capacity, sizeof *s->erased);
-            struct shelf_erased *row = &s->erased[s->erased_count - 1];
-            *row = (struct shelf_erased){.at = node_wall(n)};
-            memcpy(row->key, found, KEY);
-        }
-        remove_at(s, e->offset);
+    if (!concerns(s, e) || status != ERR_OK)
+        return;
+    const uint8_t *found = map_find_u64(&s->places, e->offset);
+    bool erases = e->parts[1].size == 0;
+    if (found && erases && was_whole && whole_at(n, s, e->offset))
+        return; /* the disk lied: nothing was erased */
+    if (found && was_whole) {
+        s->erased = row_add(s->erased, &s->erased_count, &s->erased_capacity, sizeof *s->erased);
+        struct shelf_erased *row = &s->erased[s->erased_count - 1];
+        *row = (struct shelf_erased){.at = node_wall(n)};
+        memcpy(row->key, found, KEY);
     }
-    if (e->parts[1].size > 0 && header_read(e->parts[0].data, key, &size, &digest))
-        put_at(s, e->offset, key, 0);
-    pending_add(s, e->offset, n->disk.sequence + 1);
+    remove_at(s, e->offset);
+    if (!erases && header_read(e->parts[0].data, key, &size, &digest))
+        put_at(s, e->offset, key, 0); /* as the node was told, should the disk have lied */
+    pending_add(s, e->offset, n->disk.sequence);
 }
 
 void check_disk_synced(struct twin_node *n, enum disk_area area, uint64_t until)
 {
-    struct shelf *s = n->world->checks->shelves ? n->world->checks->shelves[n->id - 1] : NULL;
+    struct shelf *s = shelf_of(n);
     size_t kept = 0;
     for (size_t i = 0; s && area == AREA_CHUNKS && i < s->pending_count; i++) {
         struct shelf_pending p = s->pending[i];
@@ -167,7 +194,7 @@ void check_disk_synced(struct twin_node *n, enum disk_area area, uint64_t until)
 
 void check_disk_crashed(struct twin_node *n)
 {
-    struct shelf *s = n->world->checks->shelves ? n->world->checks->shelves[n->id - 1] : NULL;
+    struct shelf *s = shelf_of(n);
     for (size_t i = 0; s && i < s->pending_count; i++) {
         uint8_t key[KEY];
         uint32_t size;
@@ -191,7 +218,7 @@ void check_disk_booted(struct twin_node *n)
 
 void check_put_acknowledged(struct twin_node *gateway, struct uid version)
 {
-    struct shelf *s = gateway->world->checks->shelves ? gateway->world->checks->shelves[gateway->id - 1] : NULL;
+    struct shelf *s = shelf_of(gateway);
     if (!s)
         return;
     s->acked = row_add(s->acked, &s->acked_count, &s->acked_capacity, sizeof *s->acked);

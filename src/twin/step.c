@@ -25,8 +25,9 @@ static void disk_effect(struct twin_node *n, const struct effect_disk *e)
     *o = (struct disk_outcome){.done = {.op = e->op}, .area = e->area, .is_sync = e->kind == DISK_SYNC,
                                .sync_until = n->disk.sequence};
     if (e->kind == DISK_WRITE) {
-        check_disk_write(n, e);
+        bool was_whole = check_disk_write(n, e);
         o->done.status = fault_disk_write(n, e);
+        check_disk_written(n, e, o->done.status, was_whole);
         for (size_t i = 0; i < COUNT_OF(e->parts); i++) {
             struct slice part = e->parts[i];
             slice_drop(&part);
