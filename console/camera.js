@@ -139,6 +139,8 @@ export class Camera {
         if (this.mode === 'follow' && target) {
             if (this.target && this.target.dot(target) > 0.5)
                 this.carry(new THREE.Quaternion().setFromUnitVectors(this.target, target));
+            else if (this.target)
+                this.centre(target); // it is elsewhere: somebody moved the time line
             this.target = target.clone();
             this.level(seconds);
         } else {

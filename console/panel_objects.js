@@ -43,7 +43,7 @@ export class ObjectsPanel {
     }
 
     fill_copies(cell, o) {
-        if (o.prefix) {
+        if (o.prefix || o.copies === undefined) { // a twin does not tell how many copies an object has
             set_text(cell.inner, '');
             set_class(cell.inner, '');
         } else if (!this.bucket) {

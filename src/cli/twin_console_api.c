@@ -274,6 +274,7 @@ struct listed {
     struct span name; /* BUCKET/KEY */
     tai_ns t;
     size_t order;
+    uint64_t size;
     bool there;
 };
 
@@ -282,6 +283,16 @@ static int listed_compare(const void *a, const void *b)
     const struct listed *p = a, *q = b;
     int c = span_compare(p->name, q->name);
     return c ? c : p->order < q->order ? -1 : 1;
+}
+
+/* "BUCKET/KEY, 17 bytes" */
+static uint64_t size_told(struct span text, const uint8_t *comma)
+{
+    uint64_t size = 0;
+    const uint8_t *end = comma ? memchr(comma, 'b', text.size - (size_t)(comma - text.data)) : NULL;
+    if (end && end - comma > 3 && parse_u64(span_of(comma + 2, (size_t)(end - comma) - 3), UINT64_MAX - 1, &size) != ERR_OK)
+        return 0;
+    return size;
 }
 
 /* What was put and deleted until now, by name, each with its last event. Free the result. */
@@ -295,7 +306,8 @@ static struct listed *objects_at(const struct twin_console *c, size_t last, size
         struct span text = track_event_text(&c->track, e);
         const uint8_t *comma = text.size ? memchr(text.data, ',', text.size) : NULL;
         if (e->id == TRACE_OBJECT_PUT || e->id == TRACE_OBJECT_DELETE)
-            rows[n++] = (struct listed){comma ? span_of(text.data, (size_t)(comma - text.data)) : text, e->t, i, e->id == TRACE_OBJECT_PUT};
+            rows[n++] = (struct listed){comma ? span_of(text.data, (size_t)(comma - text.data)) : text, e->t, i, size_told(text, comma),
+                                        e->id == TRACE_OBJECT_PUT};
     }
     qsort(rows, n, sizeof *rows, listed_compare);
     for (size_t i = 0; i < n; i++)
@@ -305,7 +317,7 @@ static struct listed *objects_at(const struct twin_console *c, size_t last, size
     return rows;
 }
 
-static void entry_json(struct text *out, struct span name, bool prefix, tai_ns t)
+static void entry_json(struct text *out, struct span name, bool prefix, const struct listed *l)
 {
     char when[40];
     json_object(out, NULL);
@@ -313,9 +325,22 @@ static void entry_json(struct text *out, struct span name, bool prefix, tai_ns t
     if (prefix) {
         json_bool(out, "prefix", true);
     } else {
-        time_utc_text(t, 3, when);
+        time_utc_text(l->t, 3, when);
         json_string(out, "modified", when);
+        json_uint(out, "size", l->size);
     }
+    json_end(out);
+}
+
+static void bucket_json(struct text *out, const struct scenario_bucket *b, tai_ns epoch)
+{
+    char when[40];
+    time_utc_text(epoch, 3, when);
+    json_object(out, NULL);
+    json_string(out, "name", b->name);
+    json_string(out, "modified", when);
+    json_uint(out, "copies", b->policy.copies);
+    json_string(out, "place", b->policy.where == PLACE_ORBIT ? "orbit" : "any");
     json_end(out);
 }
 
@@ -325,7 +350,7 @@ static void buckets_json(const struct twin_console *c, struct text *out)
     json_bool(out, "truncated", false);
     json_array(out, "buckets");
     for (size_t i = 0; i < c->options.scenario->bucket_count; i++)
-        entry_json(out, span_text(c->options.scenario->buckets[i].name), false, c->track.epoch);
+        bucket_json(out, &c->options.scenario->buckets[i], c->track.epoch);
     json_end(out);
     json_end(out);
 }
@@ -354,7 +379,7 @@ static void objects_json(struct twin_console *c, struct span query, struct text 
         struct span name = slash ? span_of(key.data, (size_t)(slash - key.data) + 1) : key;
         if (span_equal(name, last) || (after[0] && span_compare(name, span_text(after)) <= 0))
             continue;
-        entry_json(out, name, slash != NULL, rows[i].t);
+        entry_json(out, name, slash != NULL, &rows[i]);
         last = name;
         given++;
     }
