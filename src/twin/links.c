@@ -49,13 +49,13 @@ static struct link_end *end_find(const struct twin_node *n, node_id peer, size_t
     size_t low = 0, high = n->link_count;
     while (low < high) {
         size_t middle = (low + high) / 2;
-        if (n->links[middle]->peer->id < peer)
+        if (n->links[middle].peer < peer)
             low = middle + 1;
         else
             high = middle;
     }
     *at = low;
-    return low < n->link_count && n->links[low]->peer->id == peer ? n->links[low] : NULL;
+    return low < n->link_count && n->links[low].peer == peer ? n->links[low].end : NULL;
 }
 
 /* This node's end of the link; made when it is first spoken of. */
@@ -69,7 +69,7 @@ static struct link_end *end_of(struct twin_node *n, node_id peer)
     n->links = realloc(n->links, (n->link_count + 1) * sizeof *n->links);
     ASSERT(l != NULL && n->links != NULL);
     memmove(n->links + at + 1, n->links + at, (n->link_count - at) * sizeof *n->links);
-    n->links[at] = l;
+    n->links[at] = (struct link_slot){peer, l};
     n->link_count++;
     l->node = n;
     l->peer = world_node(n->world, peer);
@@ -109,7 +109,7 @@ duration_ns links_light_min(struct twin_node *n)
 {
     duration_ns least = TIME_NEVER;
     for (size_t i = 0; i < n->link_count; i++) {
-        struct link_end *l = n->links[i];
+        struct link_end *l = n->links[i].end;
         if ((l->up || l->pending) && l->peer->shard != n->shard)
             least = MIN(least, light_least(l));
     }
@@ -256,8 +256,8 @@ void link_node_changed(struct twin_node *n)
 {
     for (size_t i = 0; i < n->link_count; i++) {
         if (!n->node)
-            point(n->links[i], false); /* it starts anew without a memory of where it pointed */
-        evaluate(n->links[i]);
+            point(n->links[i].end, false); /* it starts anew without a memory of where it pointed */
+        evaluate(n->links[i].end);
     }
 }
 
@@ -440,7 +440,7 @@ void link_happen(struct twin_node *n, const struct queue_entry *q)
 void links_free(struct twin_node *n)
 {
     for (size_t i = 0; i < n->link_count; i++) {
-        struct link_end *l = n->links[i];
+        struct link_end *l = n->links[i].end;
         while (l->first) {
             struct sending *s = l->first;
             sending_unlink(l, s);

@@ -76,7 +76,10 @@ struct twin_node {
     uint8_t radios_on;
     struct lane_state *lanes;
     struct host_buf *bufs;   /* buffers lent to the node: taken back when it crashes */
-    struct link_end **links; /* sorted by peer */
+    struct link_slot {
+        node_id peer;
+        struct link_end *end;
+    } *links; /* sorted by peer */
     size_t link_count;
     struct signer *signer;
     uint8_t public_key[32];
