@@ -94,10 +94,29 @@ static struct scenario *read_and_keep(const char *path, const char *keep_in)
         scenario_free(s);
         s = NULL;
     }
+    if (s)
+        problems_print(s);
     for (size_t i = 0; i < l.count; i++)
         free(l.loaded[i]);
     free((void *)(uintptr_t)text.data);
     return s;
+}
+
+/* What was wrong in files of elements; the rest flies. */
+static void problems_print(const struct scenario *s)
+{
+    for (size_t i = 0; i < s->file_count; i++) {
+        const struct scenario_elements *f = &s->files[i];
+        if (f->shown == 0)
+            continue;
+        fprintf(stderr, "noct: %s: %zu of %zu element sets used;", f->file, f->summary.used, f->summary.sets);
+        for (int k = 0; k < ELEMENT_PROBLEM_KINDS; k++)
+            if (f->summary.problems[k])
+                fprintf(stderr, " %zu %s", f->summary.problems[k], element_problem_name((enum element_problem_kind)k));
+        fprintf(stderr, "; `noct orbit check` lists them all\n");
+        for (size_t k = 0; k < f->shown; k++)
+            fprintf(stderr, "  line %d: %s%s%s\n", f->first[k].line, f->first[k].name, f->first[k].name[0] ? ": " : "", f->first[k].text);
+    }
 }
 
 struct scenario *cli_scenario_read(const char *path)

@@ -119,6 +119,11 @@ void scenario_free(struct scenario *s)
 {
     if (!s)
         return;
+    for (size_t i = 0; i < s->table_count; i++) {
+        oem_free(s->tables[i]);
+        free(s->tables[i]);
+    }
+    free(s->files);
     free(s->sites);
     free(s->members);
     free(s->member_of);

@@ -14,6 +14,8 @@
 #include "core/port.h"
 #include "craft/member.h"
 #include "base/text.h"
+#include "orbit/element_file.h"
+#include "orbit/oem.h"
 #include "orbit/sky.h"
 
 struct scenario_error {
@@ -56,6 +58,15 @@ struct scenario_faults { /* means of the twin's fault plan; docs/format/fault-pl
     bool radiation; /* upsets by place: the radiation environment of the craft strikes disks, memory and the node itself */
 };
 
+/* What was found in a file of elements: sets that cannot be used at the scenario's epoch are left out, the rest flies. */
+enum { SCENARIO_FILES_MAX = 32, SCENARIO_PROBLEMS_SHOWN = 5 };
+struct scenario_elements {
+    char file[200];
+    struct element_summary summary;
+    struct element_problem first[SCENARIO_PROBLEMS_SHOWN]; /* of all problems, those that came first */
+    size_t shown;
+};
+
 struct scenario {
     char name[64], region[32];
     tai_ns epoch;
@@ -63,6 +74,10 @@ struct scenario {
     uint32_t speed;
     struct site *sites; /* satellites first (node ids 1..), then gateways */
     size_t site_count, satellite_count;
+    struct scenario_elements *files; /* of TLE and OMM shells */
+    size_t file_count;
+    struct oem *tables[SCENARIO_FILES_MAX]; /* of OEM shells; sites point into them */
+    size_t table_count;
     struct link_rules links;
     struct member *members; /* classes: the scenario's, then those of shells that name their own */
     size_t member_count;

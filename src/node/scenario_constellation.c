@@ -4,10 +4,9 @@
  */
 #include "node/scenario_parse.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-#include "orbit/omm.h"
-#include "orbit/tle.h"
 #include "orbit/walker.h"
 
 struct shell {
@@ -21,7 +20,7 @@ struct shell {
 
 static const struct yaml_field shell_fields[] = {
     {.key = "kind", .type = YAML_WORD, .offset = offsetof(struct shell, kind), .size = 16, .required = true,
-     .words = "string walker-delta walker-star formation tle omm"},
+     .words = "string walker-delta walker-star formation tle omm oem"},
     {.key = "prefix", .type = YAML_NAME, .offset = offsetof(struct shell, prefix), .size = 24},
     YAML_FIELD(struct shell, file, "file", YAML_WORD, 0, 0),
     YAML_FIELD(struct shell, count, "count", YAML_U32, 1, SCENARIO_SITES_MAX),
@@ -152,46 +151,93 @@ struct file_shell { /* a file of element sets on its way into sites */
     struct scenario_reader *p;
     const yaml_node_t *at;
     const char *prefix;
-    uint32_t count;
+    uint32_t count, base;
+    struct scenario_elements *report;
 };
 
 static err element_add(void *context, const struct elements *e)
 {
     struct file_shell *f = context;
-    return satellite_add(f->p, f->at, f->prefix, e, f->count++, 0);
+    return satellite_add(f->p, f->at, f->prefix, e, f->base + f->count++, 0);
 }
 
-static err tle_read(struct span text, struct file_shell *f, struct parse_error *wrong)
+static void problem_note(void *context, const struct element_problem *problem)
 {
-    size_t at = 0;
-    int line = 0;
-    for (;;) {
-        struct elements e;
-        err status = tle_next(text, &at, &line, TLE_STRICT, &e, wrong);
-        if (status == ERR_NOT_FOUND)
-            return ERR_OK;
-        TRY(status);
-        TRY(element_add(f, &e));
-    }
+    struct file_shell *f = context;
+    if (f->report->shown < SCENARIO_PROBLEMS_SHOWN)
+        f->report->first[f->report->shown++] = *problem;
+}
+
+static err file_load(struct scenario_reader *p, const yaml_node_t *n, const struct shell *sh, const yaml_node_t **name, struct span *text)
+{
+    *name = yaml_child(&p->yaml, n, "file");
+    if (!*name)
+        return yaml_fail(&p->yaml, n, "a shell of kind `%s` needs `file`", sh->kind);
+    if (!p->load || p->load(p->context, sh->file, text) != ERR_OK)
+        return yaml_fail(&p->yaml, *name, "the file `%s` cannot be read", sh->file);
+    return ERR_OK;
+}
+
+/* A shell of which nothing is left is an error, with the first reason. */
+static err nothing_left(struct scenario_reader *p, const yaml_node_t *name, const struct shell *sh, const struct scenario_elements *report)
+{
+    if (report->shown == 0)
+        return yaml_fail(&p->yaml, name, "the file `%s` holds no element set", sh->file);
+    const struct element_problem *first = &report->first[0];
+    return yaml_fail(&p->yaml, name, "%s:%d:%d: %s", sh->file, first->line, first->column, first->text);
 }
 
 static err shell_file(struct scenario_reader *p, const yaml_node_t *n, const struct shell *sh)
 {
     struct span text;
     struct parse_error wrong = {0};
-    const yaml_node_t *name = yaml_child(&p->yaml, n, "file");
-    struct file_shell f = {.p = p, .at = n, .prefix = sh->prefix};
-    if (!name)
-        return yaml_fail(&p->yaml, n, "a shell of kind `%s` needs `file`", sh->kind);
-    if (!p->load || p->load(p->context, sh->file, &text) != ERR_OK)
-        return yaml_fail(&p->yaml, name, "the file `%s` cannot be read", sh->file);
-    bool omm = strcmp(sh->kind, "omm") == 0;
-    err e = omm ? omm_read(text, OMM_AUTO, element_add, &f, &wrong) : tle_read(text, &f, &wrong);
-    if (e != ERR_OK && wrong.text[0])
+    const yaml_node_t *name;
+    struct scenario *s = p->scenario;
+    TRY(file_load(p, n, sh, &name, &text));
+    if (s->file_count == SCENARIO_FILES_MAX)
+        return yaml_fail(&p->yaml, name, "more than %d files", SCENARIO_FILES_MAX);
+    if (!s->files)
+        s->files = calloc(SCENARIO_FILES_MAX, sizeof *s->files);
+    ASSERT(s->files != NULL);
+    struct file_shell f = {.p = p, .at = n, .prefix = sh->prefix, .base = plane_base(p), .report = &s->files[s->file_count++]};
+    text_copy(f.report->file, sizeof f.report->file, span_text(sh->file));
+    const struct element_rules rules = {.at = s->epoch};
+    err e = element_file_read(text, &rules, element_add, problem_note, &f, &f.report->summary, &wrong);
+    if (e != ERR_OK && wrong.text[0] && !p->yaml.error->text[0])
         return yaml_fail(&p->yaml, name, "%s:%d:%d: %s", sh->file, wrong.line, wrong.column, wrong.text);
     if (e != ERR_OK)
         return e; /* said already */
-    return f.count ? ERR_OK : yaml_fail(&p->yaml, name, "the file `%s` holds no element set", sh->file);
+    return f.count ? ERR_OK : nothing_left(p, name, sh, f.report);
+}
+
+/* Each object of an ephemeris message becomes a satellite; its later segments follow by name. */
+static err shell_table(struct scenario_reader *p, const yaml_node_t *n, const struct shell *sh)
+{
+    struct span text;
+    struct parse_error wrong = {0};
+    const yaml_node_t *name;
+    struct scenario *s = p->scenario;
+    TRY(file_load(p, n, sh, &name, &text));
+    if (s->table_count == SCENARIO_FILES_MAX)
+        return yaml_fail(&p->yaml, name, "more than %d files", SCENARIO_FILES_MAX);
+    struct oem *table = calloc(1, sizeof *table);
+    ASSERT(table != NULL);
+    s->tables[s->table_count++] = table;
+    if (oem_read(text, table, &wrong) != ERR_OK)
+        return yaml_fail(&p->yaml, name, "%s:%d:%d: %s", sh->file, wrong.line, wrong.column, wrong.text);
+    uint32_t base = plane_base(p);
+    const struct elements none = {.epoch = s->epoch};
+    for (uint32_t i = 0; i < table->segment_count; i++) {
+        const struct oem_segment *segment = &table->segments[i];
+        if (i > 0 && strcmp(segment->name, table->segments[i - 1].name) == 0)
+            continue;
+        if (s->epoch < segment->start)
+            return yaml_fail(&p->yaml, name, "%s: the table of %s begins after the scenario's `epoch`", sh->file, segment->name);
+        TRY(satellite_add(p, n, sh->prefix, &none, base + i, 0));
+        s->sites[s->site_count - 1].trajectory =
+            (struct trajectory){.kind = TRAJECTORY_TABLE, .body = segment->center, .table = table, .segment = i};
+    }
+    return ERR_OK;
 }
 
 static err shell_parse(struct scenario_reader *p, const yaml_node_t *n)
@@ -208,7 +254,7 @@ static err shell_parse(struct scenario_reader *p, const yaml_node_t *n)
         return shell_string(p, n, &sh);
     if (strncmp(sh.kind, "walker", 6) == 0)
         return shell_walker(p, n, &sh);
-    return shell_file(p, n, &sh);
+    return strcmp(sh.kind, "oem") == 0 ? shell_table(p, n, &sh) : shell_file(p, n, &sh);
 }
 
 err scenario_read_constellation(struct scenario_reader *p, const yaml_node_t *top)

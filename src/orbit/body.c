@@ -50,19 +50,6 @@ static double obliquity_of_date(double t)
     return (23.43929111 - 0.0130042 * t) * DEGREE_RAD;
 }
 
-/* IAU 1976 precession from J2000 to the mean equator and equinox of date. */
-static void precess(double t, double r[3])
-{
-    double zeta = (2306.2181 + (0.30188 + 0.017998 * t) * t) * t * ARCSECOND_RAD;
-    double z = (2306.2181 + (1.09468 + 0.018203 * t) * t) * t * ARCSECOND_RAD;
-    double theta = (2004.3109 - (0.42665 + 0.041833 * t) * t) * t * ARCSECOND_RAD;
-    double x1 = cos(zeta) * r[0] - sin(zeta) * r[1], y1 = sin(zeta) * r[0] + cos(zeta) * r[1];
-    double x2 = cos(theta) * x1 - sin(theta) * r[2], z2 = sin(theta) * x1 + cos(theta) * r[2];
-    r[0] = cos(z) * x2 - sin(z) * y1;
-    r[1] = sin(z) * x2 + cos(z) * y1;
-    r[2] = z2;
-}
-
 /* Montenbruck & Gill 2000, eq. 3.47: Delaunay's arguments. */
 struct delaunay {
     double mean_longitude, l, ls, f, d;
@@ -181,7 +168,7 @@ static void mars_position(double t, double r_km[3])
     for (int k = 0; k < 3; k++)
         r_km[k] -= earth[k];
     ecliptic_to_equator(obliquity_of_date(0.0), r_km);
-    precess(t, r_km);
+    frames_precess(t, r_km);
     for (int k = 0; k < 3; k++) /* the Earth is opposite the Moon from their common centre */
         r_km[k] += moon[k] * MOON_SHARE;
 }
@@ -276,8 +263,8 @@ struct body_axes body_axes(enum body b, tai_ns t)
         .meridian_rad = turn(o.w * DEGREE_RAD),
         .rate_rad_s = o.w_rate_deg_day * DEGREE_RAD / 86400.0,
     };
-    precess(centuries, axes.x);
-    precess(centuries, axes.z);
+    frames_precess(centuries, axes.x);
+    frames_precess(centuries, axes.z);
     cross(axes.z, axes.x, axes.y);
     return axes;
 }

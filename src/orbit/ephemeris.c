@@ -52,6 +52,10 @@ err ephemeris_init(struct ephemeris *e, const struct elements *elements,
         return sgp4_init(&e->sgp4, elements);
     case TRAJECTORY_ORBITER:
         return orbiter_init(e, &trajectory->orbiter);
+    case TRAJECTORY_TABLE:
+        e->table = trajectory->table;
+        e->segment = trajectory->segment;
+        return e->table && e->segment < e->table->segment_count ? ERR_OK : ERR_INVALID;
     }
     return ERR_INVALID;
 }
@@ -85,6 +89,8 @@ bool ephemeris_state(const struct ephemeris *e, tai_ns base, double t_s, double 
         orbiter_state(e, base, t_s, r_km, v_km_s);
         return true;
     }
+    if (e->kind == TRAJECTORY_TABLE)
+        return oem_state(e->table, e->segment, base + (tai_ns)llround(t_s * 1e9), r_km, v_km_s);
     int64_t since_ns;
     if (__builtin_sub_overflow(base, e->sgp4.epoch, &since_ns))
         return false;

@@ -14,11 +14,13 @@
 
 #include "orbit/body.h"
 #include "orbit/formation.h"
+#include "orbit/oem.h"
 
 enum trajectory_kind {
     TRAJECTORY_ELEMENTS,  /* SGP4 on the site's elements */
     TRAJECTORY_FORMATION, /* the site's elements are the chief's */
     TRAJECTORY_ORBITER,   /* circular about `body` */
+    TRAJECTORY_TABLE,     /* a segment of an ephemeris message */
 };
 
 /* A circular orbit about a body: angles refer to body_axes (node from x along the equator). */
@@ -32,6 +34,8 @@ struct trajectory {
     enum body body; /* about which it moves: occultations, shadow */
     struct formation formation;
     struct orbiter orbiter;
+    const struct oem *table;
+    uint32_t segment;
 };
 
 struct ephemeris {
@@ -41,6 +45,8 @@ struct ephemeris {
     struct formation formation;
     struct orbiter orbiter;
     double radius_km, u_rate, node_rate; /* ORBITER: rad/s */
+    const struct oem *table;             /* TABLE */
+    uint32_t segment;
 };
 
 err ephemeris_init(struct ephemeris *e, const struct elements *elements,

@@ -46,6 +46,52 @@ void frames_ecef_to_teme(double gmst_rad, const double ecef[3], double teme[3])
     frames_teme_to_ecef(-gmst_rad, ecef, teme);
 }
 
+static void turn(double angle, int axis, double r[3]) /* R1, R3 of Vallado: the frame turns */
+{
+    double s = sin(angle), c = cos(angle);
+    int i = axis == 2 ? 0 : 1, k = axis == 2 ? 1 : 2;
+    double x = c * r[i] + s * r[k], y = c * r[k] - s * r[i];
+    r[i] = x;
+    r[k] = y;
+}
+
+void frames_precess(double t, double r[3])
+{
+    const double arcsecond = DEGREE_RAD / 3600.0;
+    double zeta = (2306.2181 + (0.30188 + 0.017998 * t) * t) * t * arcsecond;
+    double z = (2306.2181 + (1.09468 + 0.018203 * t) * t) * t * arcsecond;
+    double theta = (2004.3109 - (0.42665 + 0.041833 * t) * t) * t * arcsecond;
+    double x1 = cos(zeta) * r[0] - sin(zeta) * r[1], y1 = sin(zeta) * r[0] + cos(zeta) * r[1];
+    double x2 = cos(theta) * x1 - sin(theta) * r[2], z2 = sin(theta) * x1 + cos(theta) * r[2];
+    r[0] = cos(z) * x2 - sin(z) * y1;
+    r[1] = sin(z) * x2 + cos(z) * y1;
+    r[2] = z2;
+}
+
+void frames_j2000_to_teme(tai_ns t, const double j2000[3], double teme[3])
+{
+    const double arcsecond = DEGREE_RAD / 3600.0;
+    double c = frames_tt_centuries(t), r[3] = {j2000[0], j2000[1], j2000[2]};
+    double node = (125.04452 - 1934.136261 * c) * DEGREE_RAD;
+    double sun = 2.0 * (280.4665 + 36000.7698 * c) * DEGREE_RAD;
+    double moon = 2.0 * (218.3165 + 481267.8813 * c) * DEGREE_RAD;
+    double in_longitude = (-17.1996 * sin(node) - 1.3187 * sin(sun) - 0.2274 * sin(moon) +
+                           0.2062 * sin(2.0 * node)) *
+                          arcsecond;
+    double in_obliquity = (9.2025 * cos(node) + 0.5736 * cos(sun) + 0.0977 * cos(moon) -
+                           0.0895 * cos(2.0 * node)) *
+                          arcsecond;
+    double mean = (23.43929111 - 0.0130042 * c) * DEGREE_RAD;
+    frames_precess(c, r);
+    turn(mean, 1, r);
+    turn(-in_longitude, 2, r);
+    turn(-mean - in_obliquity, 1, r);
+    turn(in_longitude * cos(mean), 2, r); /* the equation of the equinoxes: TEME's x axis */
+    teme[0] = r[0];
+    teme[1] = r[1];
+    teme[2] = r[2];
+}
+
 void frames_velocity_to_ecef(double gmst_rad, const double v_teme[3], const double r_ecef[3],
                              double v_ecef[3])
 {

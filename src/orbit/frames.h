@@ -34,6 +34,12 @@ double frames_tt_centuries(tai_ns t);
 void frames_teme_to_ecef(double gmst_rad, const double teme[3], double ecef[3]);
 void frames_ecef_to_teme(double gmst_rad, const double ecef[3], double teme[3]);
 
+/* Mean equator of J2000 (EME2000; ICRF within 1 m in low orbit) to TEME: IAU 1976 precession and the
+ * four largest terms of IAU 1980 nutation; good to 0.3". In and out may be the same array. */
+void frames_j2000_to_teme(tai_ns t, const double j2000[3], double teme[3]);
+/* The precession alone: mean equator and equinox of date. */
+void frames_precess(double tt_centuries, double r[3]);
+
 /* Velocity relative to the turning Earth, in Earth-fixed axes; `r_ecef` is the Earth-fixed
  * position. */
 void frames_velocity_to_ecef(double gmst_rad, const double v_teme[3], const double r_ecef[3],

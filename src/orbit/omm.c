@@ -194,14 +194,30 @@ static err field_set(struct omm_record *r, const struct field *f, struct span va
     return ERR_INVALID;
 }
 
+err omm_record_wrong(struct omm_record *r, err code)
+{
+    if (!r->problem || code == ERR_OK)
+        return code;
+    r->bad = true;
+    if (r->number && r->error && strncmp(r->error->text, "record ", 7) != 0) {
+        char why[sizeof r->error->text];
+        memcpy(why, r->error->text, sizeof why);
+        (void)parse_fail(r->error, code, 0, 0, "record %zu: %.130s", r->number, why);
+    }
+    r->problem(r->context, r->error);
+    return ERR_OK;
+}
+
 void omm_record_begin(struct omm_record *r, int line)
 {
+    r->bad = false;
     r->elements = (struct elements){.classification = 'U'};
     r->seen = 0;
     r->line = line;
 }
 
-err omm_record_set(struct omm_record *r, struct span key, struct span value, int line, int column)
+static err record_set(struct omm_record *r, struct span key, struct span value, int line,
+                      int column)
 {
     value = trimmed(value);
     for (size_t k = 0; k < COUNT_OF(fields); k++) {
@@ -220,7 +236,12 @@ err omm_record_set(struct omm_record *r, struct span key, struct span value, int
     return ERR_OK;
 }
 
-err omm_record_end(struct omm_record *r)
+err omm_record_set(struct omm_record *r, struct span key, struct span value, int line, int column)
+{
+    return r->bad ? ERR_OK : omm_record_wrong(r, record_set(r, key, value, line, column));
+}
+
+static err record_check(struct omm_record *r)
 {
     for (size_t k = 0; k < COUNT_OF(fields); k++)
         if (fields[k].required && !(r->seen & (UINT32_C(1) << k)))
@@ -229,6 +250,18 @@ err omm_record_end(struct omm_record *r)
     struct parse_error why = {0};
     if (elements_check(&r->elements, &why) != ERR_OK)
         return parse_fail(r->error, ERR_INVALID, r->line, 0, "%.150s", why.text);
+    return ERR_OK;
+}
+
+err omm_record_end(struct omm_record *r)
+{
+    if (r->bad)
+        return ERR_OK;
+    TRY(omm_record_wrong(r, record_check(r)));
+    if (r->bad)
+        return ERR_OK;
+    if (r->line_out)
+        *r->line_out = r->line;
     return r->sink(r->context, &r->elements);
 }
 
@@ -277,11 +310,13 @@ static err kvn_line(struct omm_record *r, struct span line, int number)
         return ERR_OK;
     const uint8_t *equals = memchr(text.data, '=', text.size);
     if (!equals)
-        return parse_fail(r->error, ERR_INVALID, number, 1, "expected KEY = VALUE");
+        return r->bad ? ERR_OK
+                      : omm_record_wrong(r, parse_fail(r->error, ERR_INVALID, number, 1,
+                                                       "expected KEY = VALUE"));
     struct span key = trimmed(span_of(text.data, (size_t)(equals - text.data)));
     struct span value = trimmed(span_of(equals + 1, text.size - (size_t)(equals + 1 - text.data)));
     if (span_equal_text(key, "CCSDS_OMM_VERS")) {
-        if (!omm_record_empty(r))
+        if (!omm_record_empty(r) || r->bad)
             TRY(omm_record_end(r));
         omm_record_begin(r, number);
         return ERR_OK;
@@ -339,11 +374,14 @@ static err read_csv(struct span text, struct omm_record *r)
         if (trimmed(row).size == 0)
             continue;
         int count = csv_split(row, cells);
-        if (count != columns)
-            return parse_fail(r->error, ERR_INVALID, l.line, 1,
-                              "the row has %d cells, the header %d (-1: malformed)", count,
-                              columns);
         omm_record_begin(r, l.line);
+        if (count != columns) {
+            TRY(omm_record_wrong(r,
+                                 parse_fail(r->error, ERR_INVALID, l.line, 1,
+                                            "the row has %d cells, the header %d (-1: malformed)",
+                                            count, columns)));
+            continue;
+        }
         for (int k = 0; k < count; k++)
             TRY(omm_record_set(r, header[k], cells[k], l.line,
                                (int)(cells[k].data - row.data) + 1));
@@ -352,7 +390,7 @@ static err read_csv(struct span text, struct omm_record *r)
     return ERR_OK;
 }
 
-static enum omm_notation notation_of(struct span text)
+enum omm_notation omm_notation_of(struct span text)
 {
     size_t at = 0;
     while (at < text.size && (text.data[at] == ' ' || text.data[at] == '\n' ||
@@ -375,14 +413,21 @@ static enum omm_notation notation_of(struct span text)
 err omm_read(struct span text, enum omm_notation notation, omm_sink *sink, void *context,
              struct parse_error *error)
 {
+    return omm_read_each(text, notation, sink, NULL, context, NULL, error);
+}
+
+err omm_read_each(struct span text, enum omm_notation notation, omm_sink *sink,
+                  omm_problem *problem, void *context, int *line, struct parse_error *error)
+{
     if (text.size > OMM_TEXT_MAX)
         return parse_fail(error, ERR_TOO_LARGE, 0, 0, "the text is larger than %d bytes",
                           OMM_TEXT_MAX);
     if (text.size == 0)
         return parse_fail(error, ERR_INVALID, 1, 1, "the text is empty");
-    struct omm_record r = {.sink = sink, .context = context, .error = error};
+    struct omm_record r = {
+        .sink = sink, .context = context, .error = error, .problem = problem, .line_out = line};
     omm_record_begin(&r, 1);
-    switch (notation == OMM_AUTO ? notation_of(text) : notation) {
+    switch (notation == OMM_AUTO ? omm_notation_of(text) : notation) {
     case OMM_XML:
         return omm_read_xml(text, &r);
     case OMM_JSON:

@@ -28,4 +28,22 @@ typedef err omm_sink(void *context, const struct elements *e);
 err omm_read(struct span text, enum omm_notation notation, omm_sink *sink, void *context,
              struct parse_error *error) MUST_USE;
 
+/*
+ * The same, but a record that is wrong is told to `problem` and left out, and reading goes on
+ * behind it. What is not a record (broken XML, no header) still ends the reading. `line` (may be
+ * NULL) holds the line on which the record began while the sink is called.
+ */
+typedef void omm_problem(void *context, const struct parse_error *error);
+err omm_read_each(struct span text, enum omm_notation notation, omm_sink *sink,
+                  omm_problem *problem, void *context, int *line,
+                  struct parse_error *error) MUST_USE;
+enum omm_notation omm_notation_of(struct span text);
+
+/* Writing: omm_write_begin, omm_write_one for each set, omm_write_end. AUTO is no notation here. */
+struct text;
+void omm_write_begin(struct text *out, enum omm_notation notation);
+void omm_write_one(struct text *out, enum omm_notation notation, const struct elements *e,
+                   bool first);
+void omm_write_end(struct text *out, enum omm_notation notation);
+
 #endif

@@ -28,8 +28,9 @@ static err value_set(struct omm_record *r, const char *key, const json_t *value,
         return ERR_OK; /* says nothing; a required field will be missed */
     case JSON_OBJECT:
     case JSON_ARRAY:
-        return parse_fail(r->error, ERR_INVALID, 0, 0, "record %zu: %.40s is not a plain value",
-                          index + 1, key);
+        return omm_record_wrong(r, parse_fail(r->error, ERR_INVALID, 0, 0,
+                                              "record %zu: %.40s is not a plain value", index + 1,
+                                              key));
     }
     return omm_record_set(r, span_text(key), s, 0, 0);
 }
@@ -47,9 +48,11 @@ static err with_index(struct omm_record *r, err code, size_t index)
 
 static err object_read(struct omm_record *r, json_t *object, size_t index)
 {
-    if (!json_is_object(object))
-        return parse_fail(r->error, ERR_INVALID, 0, 0, "record %zu is not an object", index + 1);
     omm_record_begin(r, 0);
+    if (!json_is_object(object))
+        return omm_record_wrong(
+            r, parse_fail(r->error, ERR_INVALID, 0, 0, "record %zu is not an object", index + 1));
+    r->number = index + 1;
     const char *key;
     json_t *value;
     json_object_foreach(object, key, value) TRY(value_set(r, key, value, index));

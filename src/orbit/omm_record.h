@@ -14,7 +14,14 @@ struct omm_record {
     omm_sink *sink;
     void *context;
     struct parse_error *error;
+    omm_problem *problem; /* NULL: the first wrong record ends the reading */
+    bool bad;             /* this record was told to `problem` */
+    size_t number;        /* 1-based, where the notation keeps no lines; else 0 */
+    int *line_out;
 };
+
+/* What a wrong record leads to: told and left out, or the end. The error must be filled. */
+err omm_record_wrong(struct omm_record *r, err code) MUST_USE;
 
 void omm_record_begin(struct omm_record *r, int line);
 /* Sets one field; keys that are not ours are ignored. */

@@ -31,6 +31,8 @@ double sky_site_acceleration(const struct sky_site *s)
 {
     if (s->site.kind == SITE_SATELLITE && s->ephemeris.kind == TRAJECTORY_ORBITER) /* its speed is constant */
         return GRAVITY_SLACK * s->ephemeris.u_rate * s->ephemeris.u_rate * s->ephemeris.radius_km + BODY_ACCELERATION;
+    if (s->site.kind == SITE_SATELLITE && s->ephemeris.kind == TRAJECTORY_TABLE) /* it may fly anywhere above the air */
+        return GRAVITY_SLACK * SGP4_MU_KM3_S2 / (SGP4_EARTH_RADIUS_KM * SGP4_EARTH_RADIUS_KM);
     if (s->site.kind == SITE_GROUND && s->site.trajectory.body != BODY_EARTH)
         return EARTH_RATE_RAD_S * EARTH_RATE_RAD_S * 6500.0 + BODY_ACCELERATION;
     if (s->site.kind == SITE_GROUND)

@@ -395,6 +395,10 @@ static void trajectory_digest(struct writer *w, const struct site *s)
                               t->orbiter.raan_deg,    t->orbiter.phase_deg};
     for (size_t k = 0; k < COUNT_OF(numbers); k++)
         write_f64(w, numbers[k]);
+    if (t->kind == TRAJECTORY_TABLE) {
+        const struct oem_segment *segment = &t->table->segments[t->segment];
+        write_u64(w, hash64(t->table->points + segment->first, segment->count * sizeof *t->table->points));
+    }
 }
 
 static uint64_t site_digest(uint64_t seed, const struct site *s)
