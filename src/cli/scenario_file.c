@@ -74,6 +74,23 @@ static err load(void *context, const char *name, struct span *out)
     return !l->keep_in || file_write(path, name_alone(name), *out) ? ERR_OK : ERR_IO;
 }
 
+/* What was wrong in files of elements; the rest flies. */
+static void problems_print(const struct scenario *s)
+{
+    for (size_t i = 0; i < s->file_count; i++) {
+        const struct scenario_elements *f = &s->files[i];
+        if (f->shown == 0)
+            continue;
+        fprintf(stderr, "noct: %s: %zu of %zu element sets used;", f->file, f->summary.used, f->summary.sets);
+        for (int k = 0; k < ELEMENT_PROBLEM_KINDS; k++)
+            if (f->summary.problems[k])
+                fprintf(stderr, " %zu %s", f->summary.problems[k], element_problem_name((enum element_problem_kind)k));
+        fprintf(stderr, "; `noct orbit check` lists them all\n");
+        for (size_t k = 0; k < f->shown; k++)
+            fprintf(stderr, "  line %d: %s%s%s\n", f->first[k].line, f->first[k].name, f->first[k].name[0] ? ": " : "", f->first[k].text);
+    }
+}
+
 static struct scenario *read_and_keep(const char *path, const char *keep_in)
 {
     struct span text;
@@ -100,23 +117,6 @@ static struct scenario *read_and_keep(const char *path, const char *keep_in)
         free(l.loaded[i]);
     free((void *)(uintptr_t)text.data);
     return s;
-}
-
-/* What was wrong in files of elements; the rest flies. */
-static void problems_print(const struct scenario *s)
-{
-    for (size_t i = 0; i < s->file_count; i++) {
-        const struct scenario_elements *f = &s->files[i];
-        if (f->shown == 0)
-            continue;
-        fprintf(stderr, "noct: %s: %zu of %zu element sets used;", f->file, f->summary.used, f->summary.sets);
-        for (int k = 0; k < ELEMENT_PROBLEM_KINDS; k++)
-            if (f->summary.problems[k])
-                fprintf(stderr, " %zu %s", f->summary.problems[k], element_problem_name((enum element_problem_kind)k));
-        fprintf(stderr, "; `noct orbit check` lists them all\n");
-        for (size_t k = 0; k < f->shown; k++)
-            fprintf(stderr, "  line %d: %s%s%s\n", f->first[k].line, f->first[k].name, f->first[k].name[0] ? ": " : "", f->first[k].text);
-    }
 }
 
 struct scenario *cli_scenario_read(const char *path)
