@@ -21,6 +21,7 @@ static const char help[] =
     "nodes, less work, shorter faults. RUN is the folder that noct twin run left. Writes the smaller plan and prints the one\n"
     "command that repeats it.\n"
     "\n"
+    "  --promise ID       keep what breaks this one, I5 for instance (default: the first that breaks)\n"
     "  --out FILE         the smaller plan (default: RUN/shrunk.txt, or FILE.shrunk beside the given plan)\n"
     "  --fault-plan FILE  of the run that fails\n"
     "  --seed N, --days D, --beyond, --without NODE,..., --no-work KIND,...   as they were given to noct twin run\n"
@@ -31,7 +32,7 @@ static const char help[] =
 struct asked {
     char scenario_path[PATH_MAX], plan_path[PATH_MAX], out_path[PATH_MAX];
     char without[4096], idle[64];
-    const char *days, *seed, *out, *plan, *without_given, *idle_given;
+    const char *days, *seed, *out, *plan, *promise, *without_given, *idle_given;
     bool beyond, quiet;
 };
 
@@ -137,8 +138,8 @@ static int shrink(struct asked *a, struct shrink_run *run)
     struct shrink_result result;
     if (!cli_twin_faults_read(&faults, run))
         return CLI_USAGE;
-    if (shrink_run(run, a->quiet, &result) != ERR_OK)
-        return cli_fail("the run keeps every promise with this plan: there is nothing to shrink");
+    if (shrink_run(run, a->promise, a->quiet, &result) != ERR_OK)
+        return cli_fail("the run keeps %s with this plan: there is nothing to shrink", a->promise ? a->promise : "every promise");
     return shrunk_tell(a, run, &result);
 }
 
@@ -152,7 +153,7 @@ int twin_command_shrink(int argc, char **argv)
     const struct cli_option options[] = {
         {"days", &a.days, NULL}, {"seed", &a.seed, NULL}, {"out", &a.out, NULL}, {"fault-plan", &a.plan, NULL},
         {"without", &a.without_given, NULL}, {"no-work", &a.idle_given, NULL},
-        {"beyond", NULL, &a.beyond}, {"quiet", NULL, &a.quiet},
+        {"promise", &a.promise, NULL}, {"beyond", NULL, &a.beyond}, {"quiet", NULL, &a.quiet},
 #ifdef NOCT_MUTATIONS
         {"mutation", &mutation, NULL},
 #endif

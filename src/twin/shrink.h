@@ -38,8 +38,10 @@ struct shrink_result {
     size_t attempts, faults_before;
 };
 
-/* Shrinks `run` in place, telling progress on stderr unless `quiet`. */
-err shrink_run(struct shrink_run *run, bool quiet, struct shrink_result *out) MUST_USE;
+/* Shrinks `run` in place, keeping what breaks `promise` (NULL: the first that breaks), telling progress on stderr unless `quiet`. */
+err shrink_run(struct shrink_run *run, const char *promise, bool quiet, struct shrink_result *out) MUST_USE;
+/* What is said of a violation, without instants, numbers and names: the same bug elsewhere has the same shape. */
+void shrink_shape(const struct scenario *s, const char *text, char out[240]);
 /* The scenario with the run's kinds of work left out; shares all memory with it. */
 struct scenario shrink_scenario(const struct shrink_run *run);
 

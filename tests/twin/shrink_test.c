@@ -1,6 +1,8 @@
 /* Shrinking finds the faults that matter, and nothing else. */
 #include "test.h"
 
+#include <string.h>
+
 #include "twin/shrink.h"
 
 struct wanted { /* the run fails when all of these draws are in the plan */
@@ -83,6 +85,20 @@ static void nothing_is_left_out_where_everything_matters(void **state)
     fault_plan_free(&p);
 }
 
+static void the_same_bug_elsewhere_has_the_same_shape(void **state)
+{
+    (void)state;
+    struct site sites[2] = {{.name = "sat-1"}, {.name = "gw-troll"}};
+    struct scenario s = {.sites = sites, .site_count = 2};
+    char a[240], b[240], c[240];
+    shrink_shape(&s, "2026-11-21T15:07:01Z sat-1 lacks facts after heal", a);
+    shrink_shape(&s, "2026-11-22T01:00:00Z gw-troll lacks facts after heal", b);
+    shrink_shape(&s, "2026-11-22T01:00:00Z gw-troll and sat-1 hold the same facts but differ in storage", c);
+    assert_string_equal(a, "lacks facts after heal ");
+    assert_string_equal(a, b);
+    assert_string_not_equal(a, c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -90,6 +106,7 @@ int main(void)
         cmocka_unit_test(a_run_that_fails_by_itself_shrinks_to_no_fault_at_all),
         cmocka_unit_test(four_scattered_faults_of_a_thousand_are_found),
         cmocka_unit_test(nothing_is_left_out_where_everything_matters),
+        cmocka_unit_test(the_same_bug_elsewhere_has_the_same_shape),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
