@@ -140,7 +140,8 @@ static bool whole_at(const struct twin_node *n, const struct shelf *s, uint64_t 
     uint32_t size;
     const uint8_t *found = map_find_u64(&s->places, offset);
     const struct shelved *c = found ? map_find(&s->chunks, span_of(found, KEY)) : NULL;
-    return c && c->synced_at != 0 && c->offset == offset && bytes_verify(&n->disk, offset, key, &size);
+    return c && c->synced_at != 0 && c->offset == offset && bytes_verify(&n->disk, offset, key, &size) &&
+           memcmp(key, found, KEY) == 0; /* a misdirected write leaves another chunk, whole, in its place */
 }
 
 bool check_disk_write(struct twin_node *n, const struct effect_disk *e)
