@@ -323,6 +323,8 @@ duration_ns sky_light_time(const struct sky *sky, uint32_t a, uint32_t b, tai_ns
 bool sky_visible(const struct sky *sky, uint32_t a, uint32_t b, tai_ns t)
 {
     struct sky_pair unmet;
+    if (sky->rules.plan)
+        return sky_import_stands(sky, a, b, t);
     ptrdiff_t index = sky_pair_index(sky, a, b);
     if (index < 0 && sky_link_kind(sky, a, b) == LINK_NONE)
         return false;

@@ -26,6 +26,7 @@ struct sky_pair {
     double delay_sum_us;
     struct contact *contacts;
     uint32_t count, capacity;
+    uint32_t planned_at, planned_end; /* of an imported plan: what is not in `contacts` yet */
 };
 
 /* A satellite's motion in both frames; false `known` when it has none. Stations on the Earth have
@@ -76,6 +77,14 @@ struct cell {
 err sky_pair_sweep(struct sky *sky, struct sky_pair *p, const struct cell *c) MUST_USE;
 /* The same where the link is known to stand all along. */
 err sky_pair_stand(struct sky *sky, struct sky_pair *p, const struct cell *c) MUST_USE;
+
+/* Adds a contact behind the others. */
+err sky_contact_add(struct sky *sky, struct sky_pair *p, const struct contact *c) MUST_USE;
+
+/* Imported plans (sky_import.c). ERR_INVALID: the plan names a node that the sky has not, or is not in order. */
+err sky_import_pairs(const struct sky *sky, struct sky_pair *pairs, size_t *count) MUST_USE;
+err sky_import_extend(struct sky *sky, tai_ns until) MUST_USE;
+bool sky_import_stands(const struct sky *sky, uint32_t a, uint32_t b, tai_ns t);
 
 /* Large meshes (sky_mesh.c): which pairs come about by themselves, and one cell of all of them. */
 bool sky_pair_is_sparse(const struct sky *sky, uint32_t site_a, uint32_t site_b);

@@ -182,8 +182,24 @@ err sky_peers_build(struct sky *sky)
     return ERR_OK;
 }
 
+/* The pairs that an imported plan names. */
+static err pairs_import(struct sky *sky)
+{
+    size_t count = 0;
+    TRY(sky_import_pairs(sky, NULL, &count));
+    sky->pairs = sky_alloc(sky, (count + 1) * sizeof *sky->pairs);
+    if (!sky->pairs)
+        return ERR_NO_MEMORY;
+    TRY(sky_import_pairs(sky, sky->pairs, &sky->pair_count));
+    sky_sort(sky->pairs, sky->pair_count, sizeof *sky->pairs, pair_compare);
+    sky->pair_capacity = count + 1;
+    return sky_peers_build(sky);
+}
+
 err sky_pairs_build(struct sky *sky)
 {
+    if (sky->rules.plan)
+        return pairs_import(sky);
     size_t satellites = 0;
     for (size_t k = 0; k < sky->site_count; k++)
         satellites += sky->sites[k].site.kind == SITE_SATELLITE;

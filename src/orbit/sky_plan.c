@@ -14,7 +14,7 @@
 #define EDGE_GUARD_S 2e-7
 #define FIBRE_INDEX 1.468
 
-static err contact_open(struct sky *sky, struct sky_pair *p, tai_ns start)
+err sky_contact_add(struct sky *sky, struct sky_pair *p, const struct contact *c)
 {
     if (p->count == p->capacity) {
         if (p->capacity >= SKY_CONTACTS_MAX)
@@ -29,13 +29,16 @@ static err contact_open(struct sky *sky, struct sky_pair *p, tai_ns start)
         p->contacts = grown;
         p->capacity = capacity;
     }
+    p->contacts[p->count++] = *c;
+    return ERR_OK;
+}
+
+static err contact_open(struct sky *sky, struct sky_pair *p, tai_ns start)
+{
     uint32_t a = sky->sites[p->site_a].site.node, b = sky->sites[p->site_b].site.node;
-    p->contacts[p->count++] = (struct contact){.a = a,
-                                               .b = b,
-                                               .start = start,
-                                               .end = start,
-                                               .rate_bps = sky_rate_bps(sky, a, b),
-                                               .kind = p->kind};
+    const struct contact c = {
+        .a = a, .b = b, .start = start, .end = start, .rate_bps = sky_rate_bps(sky, a, b), .kind = p->kind};
+    TRY(sky_contact_add(sky, p, &c));
     p->open = true;
     p->delay_samples = 0;
     p->delay_sum_us = 0.0;
@@ -274,6 +277,8 @@ err sky_plan_extend(struct sky *sky, tai_ns until)
     if (until > INT64_MAX / 2)
         return ERR_INVALID;
     until += (SLICE_NS - until % SLICE_NS) % SLICE_NS;
+    if (sky->rules.plan)
+        return sky_import_extend(sky, until);
     size_t size = (sky->site_count + 1) * sizeof(struct sky_motion);
     struct sky_motion *left = sky_alloc(sky, size), *right = sky_alloc(sky, size);
     err result = left && right ? sweep(sky, until, left, right) : ERR_NO_MEMORY;
@@ -289,6 +294,8 @@ err sky_plan_extend(struct sky *sky, tai_ns until)
 
 err sky_plan_begin(struct sky *sky)
 {
+    if (sky->rules.plan) /* an imported plan says all */
+        return ERR_OK;
     for (size_t k = 0; k < sky->pair_count; k++) {
         struct sky_pair *p = &sky->pairs[k];
         if (p->kind != LINK_FIBRE)
