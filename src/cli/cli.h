@@ -46,6 +46,9 @@ int command_ls(int argc, char **argv);
 int command_mb(int argc, char **argv);
 int command_rm(int argc, char **argv);
 int command_twin(int argc, char **argv);
+int command_plan(int argc, char **argv);
+int command_geometry(int argc, char **argv);
+int command_hypatia(int argc, char **argv);
 int command_evidence(int argc, char **argv);
 int command_craft(int argc, char **argv);
 

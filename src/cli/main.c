@@ -19,6 +19,9 @@ static const char help[] =
     "\n"
     "  twin               run the same nodes in virtual time, with faults and checkers\n"
     "  craft              what a class of members carries, draws and withstands\n"
+    "  plan               who can link to whom, and when: CSV, ION, HDTN\n"
+    "  geometry           latency between cities over a constellation, against fibre\n"
+    "  hypatia            read and write Hypatia's network files and routes\n"
     "  evidence           claim, evidence, state: a report of what was measured\n"
     "\n"
     "  node               run one node (what `up` starts)\n"
@@ -50,7 +53,7 @@ static const struct {
     {"get", command_get},       {"ls", command_ls},           {"mb", command_mb},         {"rm", command_rm},
     {"version", command_version}, {"--version", command_version}, {"help", command_help}, {"--help", command_help},
     {"-h", command_help},
-    {"twin", command_twin},
+    {"twin", command_twin},     {"plan", command_plan},       {"geometry", command_geometry}, {"hypatia", command_hypatia},
     {"evidence", command_evidence},
     {"craft", command_craft},
 };

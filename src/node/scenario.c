@@ -124,6 +124,7 @@ void scenario_free(struct scenario *s)
         free(s->tables[i]);
     }
     free(s->files);
+    contact_plan_free(&s->plan);
     free(s->sites);
     free(s->members);
     free(s->member_of);

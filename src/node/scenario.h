@@ -17,6 +17,7 @@
 #include "orbit/element_file.h"
 #include "orbit/oem.h"
 #include "orbit/sky.h"
+#include "orbit/plan_io.h"
 
 struct scenario_error {
     int line, column; /* 1-based; 0 when not about a place */
@@ -83,6 +84,7 @@ struct scenario {
     size_t member_count;
     uint8_t *member_of;        /* class of each satellite */
     struct craft_params craft; /* of the first class */
+    struct contact_plan plan; /* imported (links.plan); `links` points here then */
     double battery_start; /* share of the capacity */
     struct config node;   /* what all nodes have in common: lanes, limits, heartbeats, sensor */
     uint64_t node_memory_bytes, gateway_memory_bytes;

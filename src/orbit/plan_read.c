@@ -14,7 +14,7 @@ struct raw { /* a line of the file; a < b */
 };
 
 struct reading {
-    const struct plan_reader *r;
+    const struct contact_plan_source *r;
     struct parse_error *error;
     struct raw *raws;
     size_t count, capacity;
@@ -28,10 +28,10 @@ static err wrong(struct reading *g, int line, const char *what)
     return parse_fail(g->error, ERR_INVALID, line, 1, "%s", what);
 }
 
-void plan_free(struct plan *p)
+void contact_plan_free(struct contact_plan *p)
 {
     free(p->contacts);
-    *p = (struct plan){0};
+    *p = (struct contact_plan){0};
 }
 
 static err raw_push(struct raw **list, size_t *count, size_t *capacity, const struct raw *raw)
@@ -50,7 +50,7 @@ static err raw_push(struct raw **list, size_t *count, size_t *capacity, const st
 
 static err raw_add(struct reading *g, int line, uint32_t a, uint32_t b, tai_ns start, tai_ns end, uint64_t rate_bps, uint32_t delay_us)
 {
-    if (g->count >= 2 * (size_t)PLAN_CONTACTS_MAX)
+    if (g->count >= 2 * (size_t)CONTACT_PLAN_CONTACTS_MAX)
         return wrong(g, line, "more than four million contacts");
     if (a == b)
         return wrong(g, line, "a contact is between two different nodes");
@@ -172,7 +172,7 @@ static err ion_add(struct reading *g, int line, const struct span *f, size_t cou
         return raw_add(g, line, c->a, c->b, c->start, c->end, c->rate_bps, 0);
     raw.contact.a = MIN(c->a, c->b) == c->a ? c->a : c->b;
     raw.contact.b = c->a == raw.contact.a ? c->b : c->a;
-    if (g->range_count >= 2 * (size_t)PLAN_CONTACTS_MAX)
+    if (g->range_count >= 2 * (size_t)CONTACT_PLAN_CONTACTS_MAX)
         return wrong(g, line, "more than eight million ranges");
     return raw_push(&g->ranges, &g->range_count, &g->range_capacity, &raw);
 }
@@ -281,7 +281,7 @@ static void delays_take(struct reading *g)
 }
 
 /* The same contact in both directions is one; contacts that overlap otherwise join if they are alike. */
-static err contacts_make(struct reading *g, struct plan *out)
+static err contacts_make(struct reading *g, struct contact_plan *out)
 {
     out->contacts = malloc((g->count + 1) * sizeof *out->contacts);
     if (!out->contacts)
@@ -305,20 +305,20 @@ static err contacts_make(struct reading *g, struct plan *out)
         last->delay_us_mean = MAX(last->delay_us_mean, c->delay_us_mean);
         last->end = MAX(last->end, c->end);
     }
-    return out->count <= PLAN_CONTACTS_MAX ? ERR_OK : wrong(g, 1, "more than four million contacts");
+    return out->count <= CONTACT_PLAN_CONTACTS_MAX ? ERR_OK : wrong(g, 1, "more than four million contacts");
 }
 
-static err read_all(struct reading *g, struct span text, struct plan *out)
+static err read_all(struct reading *g, struct span text, struct contact_plan *out)
 {
     switch (g->r->format) {
-    case PLAN_CSV:
+    case CONTACT_PLAN_CSV:
         TRY(csv_read(g, text));
         break;
-    case PLAN_IONRC:
+    case CONTACT_PLAN_IONRC:
         TRY(ion_read(g, text));
         TRY(raws_sort(g->ranges, g->range_count));
         break;
-    case PLAN_HDTN:
+    case CONTACT_PLAN_HDTN:
         TRY(plan_hdtn_read(text, hdtn_item, g, g->error));
         break;
     }
@@ -326,24 +326,24 @@ static err read_all(struct reading *g, struct span text, struct plan *out)
     if (g->range_count)
         delays_take(g);
     err result = contacts_make(g, out);
-    if (result == ERR_INVALID && g->r->format == PLAN_HDTN && g->error)
+    if (result == ERR_INVALID && g->r->format == CONTACT_PLAN_HDTN && g->error)
         g->error->line = plan_hdtn_line(text, (size_t)g->error->line);
     return result;
 }
 
-err plan_read(const struct plan_reader *r, struct span text, struct plan *out, struct parse_error *error)
+err contact_plan_read(const struct contact_plan_source *r, struct span text, struct contact_plan *out, struct parse_error *error)
 {
     struct reading g = {.r = r, .error = error, .reference = r->reference};
-    *out = (struct plan){0};
+    *out = (struct contact_plan){0};
     err result = read_all(&g, text, out);
     free(g.raws);
     free(g.ranges);
     if (result != ERR_OK)
-        plan_free(out);
+        contact_plan_free(out);
     return result;
 }
 
-err plan_check(const struct plan *p)
+err contact_plan_check(const struct contact_plan *p)
 {
     for (size_t k = 0; k < p->count; k++) {
         const struct contact *c = &p->contacts[k], *last = k ? c - 1 : NULL;
@@ -357,7 +357,7 @@ err plan_check(const struct plan *p)
     return ERR_OK;
 }
 
-const struct contact *plan_pair(const struct plan *p, uint32_t a, uint32_t b, size_t *count)
+const struct contact *contact_plan_pair(const struct contact_plan *p, uint32_t a, uint32_t b, size_t *count)
 {
     uint32_t x = MIN(a, b), y = MAX(a, b);
     size_t low = 0, high = p->count;

@@ -3,12 +3,12 @@
 
 #include <string.h>
 
-err plan_format_parse(const char *name, enum plan_format *out)
+err contact_plan_format_parse(const char *name, enum contact_plan_format *out)
 {
-    static const char *const names[] = {[PLAN_CSV] = "csv", [PLAN_IONRC] = "ionrc", [PLAN_HDTN] = "hdtn"};
+    static const char *const names[] = {[CONTACT_PLAN_CSV] = "csv", [CONTACT_PLAN_IONRC] = "ionrc", [CONTACT_PLAN_HDTN] = "hdtn"};
     for (size_t k = 0; k < COUNT_OF(names); k++)
         if (strcmp(name, names[k]) == 0) {
-            *out = (enum plan_format)k;
+            *out = (enum contact_plan_format)k;
             return ERR_OK;
         }
     return ERR_INVALID;
@@ -29,24 +29,24 @@ static const char *kind_name(uint8_t kind)
     return "link";
 }
 
-void plan_write_begin(struct plan_writer *w)
+void contact_plan_write_begin(struct contact_plan_writer *w)
 {
     char utc[40];
     time_utc_text(w->reference, 0, utc);
     switch (w->format) {
-    case PLAN_CSV:
+    case CONTACT_PLAN_CSV:
         text_add(w->out, "start,end,a,b,rate_bps,delay_us,kind\n");
         return;
-    case PLAN_IONRC:
+    case CONTACT_PLAN_IONRC:
         text_printf(w->out, "# Contact plan of noct; second 0 is %s.\n@ %.4s/%.2s/%.2s-%.8s\n", utc, utc, utc + 5, utc + 8, utc + 11);
         return;
-    case PLAN_HDTN:
+    case CONTACT_PLAN_HDTN:
         text_add(w->out, "{\n  \"contacts\": [");
         return;
     }
 }
 
-static void node_write(const struct plan_writer *w, uint32_t node)
+static void node_write(const struct contact_plan_writer *w, uint32_t node)
 {
     const struct site *site = w->sky ? sky_site_of(w->sky, node) : NULL;
     if (site && site->name[0])
@@ -55,7 +55,7 @@ static void node_write(const struct plan_writer *w, uint32_t node)
         text_printf(w->out, "%u", node);
 }
 
-static void csv_write(struct plan_writer *w, const struct contact *c)
+static void csv_write(struct contact_plan_writer *w, const struct contact *c)
 {
     char start[40], end[40];
     time_utc_text(c->start, 3, start);
@@ -74,7 +74,7 @@ static unsigned light_seconds(const struct contact *c)
     return (c->delay_us_mean + 500000u) / 1000000u;
 }
 
-static void ionrc_write(struct plan_writer *w, const struct contact *c, long long start_s, long long end_s)
+static void ionrc_write(struct contact_plan_writer *w, const struct contact *c, long long start_s, long long end_s)
 {
     unsigned long long bytes_s = c->rate_bps / 8;
     text_printf(w->out, "a contact +%lld +%lld %u %u %llu\n", start_s, end_s, c->a, c->b, bytes_s);
@@ -83,7 +83,7 @@ static void ionrc_write(struct plan_writer *w, const struct contact *c, long lon
     w->written++;
 }
 
-static void hdtn_write(struct plan_writer *w, const struct contact *c, long long start_s, long long end_s)
+static void hdtn_write(struct contact_plan_writer *w, const struct contact *c, long long start_s, long long end_s)
 {
     for (int way = 0; way < 2; way++)
         text_printf(w->out,
@@ -94,9 +94,9 @@ static void hdtn_write(struct plan_writer *w, const struct contact *c, long long
     w->written++;
 }
 
-void plan_write_contact(struct plan_writer *w, const struct contact *c)
+void contact_plan_write_contact(struct contact_plan_writer *w, const struct contact *c)
 {
-    if (w->format == PLAN_CSV) {
+    if (w->format == CONTACT_PLAN_CSV) {
         csv_write(w, c);
         return;
     }
@@ -104,14 +104,14 @@ void plan_write_contact(struct plan_writer *w, const struct contact *c)
     long long start_s = (from + NS_PER_S - 1) / NS_PER_S, end_s = until / NS_PER_S;
     if (end_s <= start_s)
         return;
-    if (w->format == PLAN_IONRC)
+    if (w->format == CONTACT_PLAN_IONRC)
         ionrc_write(w, c, start_s, end_s);
     else
         hdtn_write(w, c, start_s, end_s);
 }
 
-void plan_write_end(struct plan_writer *w)
+void contact_plan_write_end(struct contact_plan_writer *w)
 {
-    if (w->format == PLAN_HDTN)
+    if (w->format == CONTACT_PLAN_HDTN)
         text_add(w->out, "\n  ]\n}\n");
 }

@@ -44,7 +44,7 @@ enum link_topology {
                         ring) */
 };
 
-struct plan; /* orbit/plan_io.h */
+struct contact_plan; /* orbit/plan_io.h */
 
 struct link_rules {
     enum link_topology topology;
@@ -53,9 +53,10 @@ struct link_rules {
     double range_max_km;                 /* between satellites */
     double cross_plane_latitude_max_deg; /* GRID: cross-plane links are off above it */
     uint64_t isl_rate_bps, ground_rate_bps, fibre_rate_bps;
-    bool grid_seam; /* GRID: join the last plane to the first (delta yes, star no) */
+    bool grid_seam; /* GRID: join the last plane to the first, shifted by what the phase steps of
+                       all planes add up to (delta yes, star no) */
     uint32_t mesh_dense_max; /* MESH of more satellites: pairs are made when they first meet; 0: 512 */
-    const struct plan *plan; /* borrowed; not NULL: who may link, and when, is said here and not by geometry */
+    const struct contact_plan *plan; /* borrowed; not NULL: who may link, and when, is said here and not by geometry */
 };
 
 /* MESH, 10 degrees, 80 km, 5,000 km, 70 degrees, 10 Gb/s, 1 Gb/s, 10 Gb/s, seam joined. */

@@ -12,8 +12,8 @@ static enum link_kind kind_of(const struct sky_site *a, const struct sky_site *b
 
 err sky_import_pairs(const struct sky *sky, struct sky_pair *pairs, size_t *count)
 {
-    const struct plan *plan = sky->rules.plan;
-    if (plan_check(plan) != ERR_OK || plan->count > PLAN_CONTACTS_MAX)
+    const struct contact_plan *plan = sky->rules.plan;
+    if (contact_plan_check(plan) != ERR_OK || plan->count > CONTACT_PLAN_CONTACTS_MAX)
         return ERR_INVALID;
     *count = 0;
     for (size_t at = 0, end; at < plan->count; at = end) {
@@ -75,7 +75,7 @@ err sky_import_extend(struct sky *sky, tai_ns until)
 bool sky_import_stands(const struct sky *sky, uint32_t a, uint32_t b, tai_ns t)
 {
     size_t count;
-    const struct contact *c = plan_pair(sky->rules.plan, a, b, &count);
+    const struct contact *c = contact_plan_pair(sky->rules.plan, a, b, &count);
     for (size_t k = 0; k < count && c[k].start <= t; k++)
         if (t <= c[k].end)
             return true;

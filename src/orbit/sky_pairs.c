@@ -1,6 +1,7 @@
 /* sky_pairs.c - which pairs of sites may ever link, by topology. */
 #include "orbit/sky_inner.h"
 
+#include <math.h>
 #include <string.h>
 
 enum { SORT_ITEM_MAX = 2048 };
@@ -128,6 +129,42 @@ static void pairs_add_across(struct builder *b, const struct seat *seats, size_t
     }
 }
 
+static double latitude_argument_deg(const struct sky *sky, const struct seat *seat)
+{
+    const struct elements *e = &sky->sites[seat->site].site.elements;
+    return e->argument_of_perigee_deg + e->mean_anomaly_deg;
+}
+
+/*
+ * From the last plane to the first. In a Walker constellation each plane is ahead of the one before by the phase step; once
+ * round, that has become a whole number of slots: slot s of the last plane is next to slot s + shift of the first.
+ */
+static size_t seam_shift(const struct sky *sky, const struct seat *seats, size_t first_end, size_t from, size_t end)
+{
+    size_t slots = first_end;
+    if (slots < 2 || end - from != slots || seats[first_end].slot != seats[0].slot)
+        return 0;
+    double slot_deg = 360.0 / (double)slots, first = latitude_argument_deg(sky, &seats[0]);
+    double step = latitude_argument_deg(sky, &seats[first_end]) - first, last = latitude_argument_deg(sky, &seats[from]);
+    step -= 360.0 * floor(step / 360.0 + 0.5);
+    double shift = floor((last + step - first) / slot_deg + 0.5);
+    return (size_t)(shift - (double)slots * floor(shift / (double)slots)) % slots;
+}
+
+static void pairs_add_seam(struct builder *b, const struct sky *sky, const struct seat *seats, size_t from, size_t end)
+{
+    size_t first_end = 0;
+    while (seats[first_end].plane == seats[0].plane)
+        first_end++;
+    size_t shift = seam_shift(sky, seats, first_end, from, end);
+    if (shift == 0) {
+        pairs_add_across(b, seats, 0, first_end, from, end);
+        return;
+    }
+    for (size_t k = 0; k < first_end; k++)
+        pair_add(b, seats[from + k].site, seats[(k + shift) % first_end].site, LINK_ISL, true);
+}
+
 static void pairs_add_seats(struct builder *b, const struct sky *sky, const struct seat *seats,
                             size_t count)
 {
@@ -139,7 +176,7 @@ static void pairs_add_seats(struct builder *b, const struct sky *sky, const stru
         if (grid && end < count)
             pairs_add_across(b, seats, from, end, end, plane_end(seats, count, end));
         else if (grid && sky->rules.grid_seam && planes >= 2) /* from the last plane to the first */
-            pairs_add_across(b, seats, 0, plane_end(seats, count, 0), from, end);
+            pairs_add_seam(b, sky, seats, from, end);
         planes++;
     }
 }

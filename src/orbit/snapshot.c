@@ -40,8 +40,9 @@ static err tables_take(struct snapshot *s)
 static err fill(struct snapshot *s, const struct elements *satellites, const double (*ecef)[3], const double (*up)[3])
 {
     TRY(tables_take(s));
-    for (uint32_t k = 0; k < s->satellite_count; k++)
-        TRY(sgp4_init(&s->satellites[k], &satellites[k]));
+    const struct trajectory by_elements = {.kind = TRAJECTORY_ELEMENTS};
+    for (uint32_t k = 0; satellites && k < s->satellite_count; k++)
+        TRY(ephemeris_init(&s->satellites[k], &satellites[k], &by_elements));
     if (s->station_count) {
         memcpy(s->station_ecef, ecef, s->station_count * sizeof *ecef);
         memcpy(s->station_up, up, s->station_count * sizeof *up);
@@ -94,7 +95,6 @@ err snapshot_add_link(struct snapshot *s, uint32_t a, uint32_t b, bool cross_pla
 }
 
 struct sky_numbers { /* the number of each site among the satellites or the stations */
-    struct elements *elements;
     double (*ecef)[3], (*up)[3];
     uint32_t *number, satellites, stations;
 };
@@ -102,17 +102,15 @@ struct sky_numbers { /* the number of each site among the satellites or the stat
 static bool sky_numbers_take(struct sky_numbers *n, struct heap *heap, const struct sky *sky)
 {
     size_t count = sky->site_count + 1;
-    n->elements = take(heap, count * sizeof *n->elements);
     n->ecef = take(heap, count * sizeof *n->ecef);
     n->up = take(heap, count * sizeof *n->up);
     n->number = take(heap, count * sizeof *n->number);
-    if (!n->elements || !n->ecef || !n->up || !n->number)
+    if (!n->ecef || !n->up || !n->number)
         return false;
     for (size_t k = 0; k < sky->site_count; k++) {
         const struct sky_site *site = &sky->sites[k];
         if (site->site.kind == SITE_SATELLITE) {
-            n->number[k] = n->satellites;
-            n->elements[n->satellites++] = site->site.elements;
+            n->number[k] = n->satellites++;
             continue;
         }
         n->number[k] = n->stations;
@@ -124,6 +122,9 @@ static bool sky_numbers_take(struct sky_numbers *n, struct heap *heap, const str
 
 static err links_of_sky(struct snapshot *s, const struct sky *sky, const uint32_t *number)
 {
+    for (size_t k = 0; k < sky->site_count; k++)
+        if (sky->sites[k].site.kind == SITE_SATELLITE)
+            s->satellites[number[k]] = sky->sites[k].ephemeris;
     for (size_t k = 0; k < sky->pair_count && !s->rules.mesh; k++) {
         const struct sky_pair *p = &sky->pairs[k];
         if (p->kind == LINK_ISL)
@@ -144,14 +145,13 @@ err snapshot_of_sky(struct snapshot *s, struct heap *heap, const struct sky *sky
                                    .mesh = r->topology == TOPOLOGY_MESH};
     err result = sky_numbers_take(&n, heap, sky) ? ERR_OK : ERR_NO_MEMORY;
     if (result == ERR_OK)
-        result = snapshot_init(s, heap, n.elements, n.satellites, (const double(*)[3])n.ecef, (const double(*)[3])n.up, n.stations,
+        result = snapshot_init(s, heap, NULL, n.satellites, (const double(*)[3])n.ecef, (const double(*)[3])n.up, n.stations,
                                &rules);
     if (result == ERR_OK) {
         result = links_of_sky(s, sky, n.number);
         if (result != ERR_OK)
             snapshot_free(s);
     }
-    give(heap, n.elements);
     give(heap, n.ecef);
     give(heap, n.up);
     give(heap, n.number);
@@ -253,7 +253,7 @@ err snapshot_at(struct snapshot *s, tai_ns t)
     s->time = t;
     for (uint32_t k = 0; k < s->satellite_count; k++) {
         struct motion teme;
-        s->known[k] = visibility_motion(&s->satellites[k], t, 0.0, &teme);
+        s->known[k] = ephemeris_state(&s->satellites[k], t, 0.0, teme.r, teme.v);
         if (!s->known[k])
             continue;
         frames_teme_to_ecef(gmst, teme.r, s->motions[k].r);

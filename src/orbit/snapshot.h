@@ -33,7 +33,7 @@ struct snapshot {
     struct heap *heap;
     struct snapshot_rules rules;
     uint32_t satellite_count, station_count;
-    struct sgp4 *satellites;
+    struct ephemeris *satellites;
     double (*station_ecef)[3], (*station_up)[3];
     struct snapshot_link *links;
     size_t link_count, link_capacity;

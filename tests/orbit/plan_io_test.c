@@ -11,7 +11,7 @@ enum { PEARLS = 6, SITES = PEARLS + 2 };
 
 static struct site sites[SITES];
 
-static void sky_make(struct sky *sky, const struct plan *plan)
+static void sky_make(struct sky *sky, const struct contact_plan *plan)
 {
     struct pearls p = {.altitude_km = 650, .inclination_deg = 97.986, .spacing_deg = 24, .count = PEARLS, .epoch = START};
     for (uint32_t k = 0; k < PEARLS; k++) {
@@ -40,43 +40,43 @@ static uint32_t node_of(const void *context, struct span name)
     return 0;
 }
 
-static void plan_text(const struct sky *sky, enum plan_format format, struct text *out)
+static void plan_text(const struct sky *sky, enum contact_plan_format format, struct text *out)
 {
     *out = text_new(NULL, 16 << 20);
-    struct plan_writer w = {.format = format, .reference = START, .sky = sky, .out = out};
-    plan_write_begin(&w);
+    struct contact_plan_writer w = {.format = format, .reference = START, .sky = sky, .out = out};
+    contact_plan_write_begin(&w);
     for (size_t k = 0; k < sky_pair_count(sky); k++) {
         size_t count;
         const struct contact *c = sky_pair_contacts(sky, k, &count);
         for (size_t i = 0; i < count; i++) {
             struct contact clipped = c[i];
             clipped.end = MIN(clipped.end, sky_plan_end(sky));
-            plan_write_contact(&w, &clipped);
+            contact_plan_write_contact(&w, &clipped);
         }
     }
-    plan_write_end(&w);
+    contact_plan_write_end(&w);
     assert_true(text_ok(out) && w.written > 10);
 }
 
-static err read(enum plan_format format, const char *text, struct plan *out, struct parse_error *error)
+static err read(enum contact_plan_format format, const char *text, struct contact_plan *out, struct parse_error *error)
 {
-    struct plan_reader r = {.format = format, .reference = START, .node_of = node_of};
-    return plan_read(&r, span_text(text), out, error);
+    struct contact_plan_source r = {.format = format, .reference = START, .node_of = node_of};
+    return contact_plan_read(&r, span_text(text), out, error);
 }
 
 static void what_is_written_reads_back_and_is_written_alike(void **state)
 {
     (void)state;
-    for (enum plan_format format = PLAN_CSV; format <= PLAN_HDTN; format++) {
+    for (enum contact_plan_format format = CONTACT_PLAN_CSV; format <= CONTACT_PLAN_HDTN; format++) {
         struct sky sky, imported;
         struct text one, two;
-        struct plan plan;
+        struct contact_plan plan;
         struct parse_error error = {0};
         sky_make(&sky, NULL);
         assert_int_equal(sky_plan_extend(&sky, START + 3 * NS_PER_HOUR), ERR_OK);
         plan_text(&sky, format, &one);
         assert_int_equal(read(format, text_string(&one), &plan, &error), ERR_OK);
-        assert_int_equal(plan_check(&plan), ERR_OK);
+        assert_int_equal(contact_plan_check(&plan), ERR_OK);
         sky_make(&imported, &plan);
         for (int step = 1; step <= 18; step++)
             assert_int_equal(sky_plan_extend(&imported, START + step * 10 * NS_PER_MINUTE), ERR_OK);
@@ -88,16 +88,16 @@ static void what_is_written_reads_back_and_is_written_alike(void **state)
         text_free(&two);
         sky_free(&sky);
         sky_free(&imported);
-        plan_free(&plan);
+        contact_plan_free(&plan);
     }
 }
 
 static void an_imported_plan_takes_the_place_of_geometry(void **state)
 {
     (void)state;
-    struct plan plan;
+    struct contact_plan plan;
     struct parse_error error = {0};
-    assert_int_equal(read(PLAN_IONRC,
+    assert_int_equal(read(CONTACT_PLAN_IONRC,
                           "# two contacts\n@ 2026/11/21-06:00:00\na contact +60 +120 1 4 1250000\na contact +60 +120 4 1 1250000\n"
                           "a range +0 +100000 1 4 1\na contact +300 +900 101 2 125\n",
                           &plan, &error),
@@ -123,15 +123,15 @@ static void an_imported_plan_takes_the_place_of_geometry(void **state)
     struct link_rules rules = link_rules_default();
     rules.plan = &plan;
     assert_int_equal(sky_init(&sky, NULL, sites, 2, &rules, START), ERR_INVALID); /* without node 4 */
-    plan_free(&plan);
+    contact_plan_free(&plan);
 }
 
 static void either_direction_makes_the_link_and_rates_may_change(void **state)
 {
     (void)state;
-    struct plan plan;
+    struct contact_plan plan;
     struct parse_error error = {0};
-    assert_int_equal(read(PLAN_HDTN,
+    assert_int_equal(read(CONTACT_PLAN_HDTN,
                           "{\"contacts\": [{\"contact\": 1, \"source\": 2, \"dest\": 1, \"startTime\": 10, \"endTime\": 20,"
                           "\"rateBitsPerSec\": 100, \"owlt\": 1}, {\"contact\": 2, \"source\": 1, \"dest\": 2, \"startTime\": 15,"
                           "\"endTime\": 30, \"rateBitsPerSec\": 100, \"owlt\": 1}, {\"contact\": 3, \"source\": 1, \"dest\": 2,"
@@ -141,7 +141,7 @@ static void either_direction_makes_the_link_and_rates_may_change(void **state)
     assert_int_equal(plan.count, 2);
     assert_true(plan.contacts[0].start == START + 10 * NS_PER_S && plan.contacts[0].end == START + 30 * NS_PER_S);
     assert_true(plan.contacts[1].start == START + 30 * NS_PER_S + NS_PER_MS && plan.contacts[1].rate_bps == 900);
-    plan_free(&plan);
+    contact_plan_free(&plan);
 }
 
 static void bad_plans_are_refused_with_their_line(void **state)
@@ -150,39 +150,39 @@ static void bad_plans_are_refused_with_their_line(void **state)
 #define HEADER "start,end,a,b,rate_bps,delay_us\n"
 #define TIMES "2026-11-21T06:00:00Z,2026-11-21T06:01:00Z,"
     static const struct {
-        enum plan_format format;
+        enum contact_plan_format format;
         const char *text;
         int line;
     } bad[] = {
-        {PLAN_CSV, "", 1},
-        {PLAN_CSV, "a,b,start,end\n", 1},
-        {PLAN_CSV, HEADER TIMES "pearl-1,nobody,1,1\n", 2},
-        {PLAN_CSV, HEADER "\n" TIMES "pearl-1,pearl-1,1,1\n", 3},
-        {PLAN_CSV, HEADER TIMES "pearl-1,pearl-2,0,1\n", 2},
-        {PLAN_CSV, HEADER TIMES "pearl-1,pearl-2,-5,1\n", 2},
-        {PLAN_CSV, HEADER TIMES "pearl-1,pearl-2,1\n", 2},
-        {PLAN_CSV, HEADER "2026-11-21T06:00:00Z,2026-11-21T06:00:00Z,pearl-1,pearl-2,1,1\n", 2},
-        {PLAN_CSV, HEADER "yesterday,2026-11-21T06:00:00Z,pearl-1,pearl-2,1,1\n", 2},
-        {PLAN_CSV, HEADER TIMES "pearl-1,pearl-2,1000,1\n2026-11-21T06:00:30Z,2026-11-21T06:02:00Z,pearl-2,pearl-1,2000,1\n", 3},
-        {PLAN_IONRC, "a contact +0 +10 1 2\n", 1},
-        {PLAN_IONRC, "a contact 0 +10 1 2 100\n", 1},
-        {PLAN_IONRC, "# fine\nd contact * 1 2\n", 2},
-        {PLAN_IONRC, "a span 1 2 3\n", 1},
-        {PLAN_IONRC, "hello\n", 1},
-        {PLAN_IONRC, "a contact +10 +10 1 2 100\n", 1},
-        {PLAN_IONRC, "@ soon\n", 1},
-        {PLAN_HDTN, "{\"contacts\": [\n  {\"source\": 1,\n", 3},
-        {PLAN_HDTN, "[]", 1},
-        {PLAN_HDTN, "{\"contacts\": [{\"contact\": 1, \"source\": 2, \"dest\": 1, \"startTime\": 10, \"endTime\": 20,"
+        {CONTACT_PLAN_CSV, "", 1},
+        {CONTACT_PLAN_CSV, "a,b,start,end\n", 1},
+        {CONTACT_PLAN_CSV, HEADER TIMES "pearl-1,nobody,1,1\n", 2},
+        {CONTACT_PLAN_CSV, HEADER "\n" TIMES "pearl-1,pearl-1,1,1\n", 3},
+        {CONTACT_PLAN_CSV, HEADER TIMES "pearl-1,pearl-2,0,1\n", 2},
+        {CONTACT_PLAN_CSV, HEADER TIMES "pearl-1,pearl-2,-5,1\n", 2},
+        {CONTACT_PLAN_CSV, HEADER TIMES "pearl-1,pearl-2,1\n", 2},
+        {CONTACT_PLAN_CSV, HEADER "2026-11-21T06:00:00Z,2026-11-21T06:00:00Z,pearl-1,pearl-2,1,1\n", 2},
+        {CONTACT_PLAN_CSV, HEADER "yesterday,2026-11-21T06:00:00Z,pearl-1,pearl-2,1,1\n", 2},
+        {CONTACT_PLAN_CSV, HEADER TIMES "pearl-1,pearl-2,1000,1\n2026-11-21T06:00:30Z,2026-11-21T06:02:00Z,pearl-2,pearl-1,2000,1\n", 3},
+        {CONTACT_PLAN_IONRC, "a contact +0 +10 1 2\n", 1},
+        {CONTACT_PLAN_IONRC, "a contact 0 +10 1 2 100\n", 1},
+        {CONTACT_PLAN_IONRC, "# fine\nd contact * 1 2\n", 2},
+        {CONTACT_PLAN_IONRC, "a span 1 2 3\n", 1},
+        {CONTACT_PLAN_IONRC, "hello\n", 1},
+        {CONTACT_PLAN_IONRC, "a contact +10 +10 1 2 100\n", 1},
+        {CONTACT_PLAN_IONRC, "@ soon\n", 1},
+        {CONTACT_PLAN_HDTN, "{\"contacts\": [\n  {\"source\": 1,\n", 3},
+        {CONTACT_PLAN_HDTN, "[]", 1},
+        {CONTACT_PLAN_HDTN, "{\"contacts\": [{\"contact\": 1, \"source\": 2, \"dest\": 1, \"startTime\": 10, \"endTime\": 20,"
                     "\"rateBitsPerSec\": 100, \"owlt\": 1},\n{\"source\": 2}]}", 2},
-        {PLAN_HDTN, "{\"contacts\": [{\"contact\": 1, \"source\": 2, \"dest\": 1, \"startTime\": 10, \"endTime\": 20,"
+        {CONTACT_PLAN_HDTN, "{\"contacts\": [{\"contact\": 1, \"source\": 2, \"dest\": 1, \"startTime\": 10, \"endTime\": 20,"
                     "\"rateBitsPerSec\": 100, \"owlt\": 1},\n\n{\"contact\": 2, \"source\": 7, \"dest\": 1, \"startTime\": 10,"
                     "\"endTime\": 20, \"rateBitsPerSec\": 100, \"owlt\": 1}]}", 3},
     };
     struct sky sky;
     sky_make(&sky, NULL);
     for (size_t k = 0; k < COUNT_OF(bad); k++) {
-        struct plan plan;
+        struct contact_plan plan;
         struct parse_error error = {0};
         assert_int_equal(read(bad[k].format, bad[k].text, &plan, &error), ERR_INVALID);
         if (error.line != bad[k].line)
