@@ -38,7 +38,8 @@ double sky_site_acceleration(const struct sky_site *s)
     if (s->site.kind == SITE_GROUND)
         return EARTH_RATE_RAD_S * EARTH_RATE_RAD_S * 6500.0;
     double radius = elements_semi_major_axis_km(&s->site.elements) * (1.0 - s->site.elements.eccentricity) * RADIUS_SLACK;
-    radius = fmax(radius, SGP4_EARTH_RADIUS_KM * RADIUS_SLACK);
+    if (s->ephemeris.kind == TRAJECTORY_TABLE || !(radius > SGP4_EARTH_RADIUS_KM * RADIUS_SLACK)) /* whatever the table says */
+        radius = SGP4_EARTH_RADIUS_KM * RADIUS_SLACK;
     return GRAVITY_SLACK * SGP4_MU_KM3_S2 / (radius * radius);
 }
 
