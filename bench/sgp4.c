@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "orbit/element_file.h"
 #include "orbit/sgp4_batch.h"
 
 enum { SATELLITES = 1000, ROUNDS = 1000 };
@@ -97,8 +98,44 @@ static void bench(const char *name, double mean_motion)
     bench_batch(name, s, (double)SATELLITES * ROUNDS / seconds);
 }
 
+static err take(void *context, const struct elements *e)
+{
+    static struct sgp4 s;
+    ++*(size_t *)context;
+    return sgp4_init(&s, e);
+}
+
+/* A catalogue from text to prepared satellites: all Starlinks where the reference data lie beside
+ * the clone, else the sample repeated. */
+static void bench_catalogue(void)
+{
+    enum { MOST = 4 << 20 };
+    static char text[MOST];
+    const char *whole = "../shared/data/starlink_20260113.tle",
+               *sample = "tests/data/starlink_sample.tle";
+    FILE *f = fopen(whole, "rb");
+    int times = f ? 1 : 20;
+    f = f ? f : fopen(sample, "rb");
+    if (!f)
+        return;
+    size_t size = fread(text, 1, MOST, f), count = 0;
+    fclose(f);
+    const struct element_rules rules = {0};
+    struct element_summary summary;
+    double start = cpu_seconds();
+    for (int k = 0; k < times; k++)
+        if (element_file_read(span_of(text, size), &rules, take, NULL, &count, &summary, NULL) !=
+            ERR_OK)
+            return;
+    printf("{\"name\":\"catalogue_read_and_init\",\"unit\":\"s\",\"value\":%.4f,\"n\":%zu,"
+           "\"command\":\"./dev bench "
+           "sgp4\"}\n",
+           cpu_seconds() - start, count);
+}
+
 int main(void)
 {
+    bench_catalogue();
     bench("near_earth", 15.05);
     bench("deep_space", 2.6);
     return 0;

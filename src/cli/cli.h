@@ -50,6 +50,7 @@ int command_plan(int argc, char **argv);
 int command_geometry(int argc, char **argv);
 int command_hypatia(int argc, char **argv);
 int command_evidence(int argc, char **argv);
+int command_orbit(int argc, char **argv);
 int command_craft(int argc, char **argv);
 
 const char *cli_commit(void); /* of this build; "unknown" outside a clone */

@@ -18,6 +18,7 @@ static const char help[] =
     "  task               create, watch and cancel jobs (GA4GH TES)\n"
     "\n"
     "  twin               run the same nodes in virtual time, with faults and checkers\n"
+    "  orbit              check files of orbits (TLE, OMM, OEM), turn one into another\n"
     "  craft              what a class of members carries, draws and withstands\n"
     "  plan               who can link to whom, and when: CSV, ION, HDTN\n"
     "  geometry           latency between cities over a constellation, against fibre\n"
@@ -55,6 +56,7 @@ static const struct {
     {"-h", command_help},
     {"twin", command_twin},     {"plan", command_plan},       {"geometry", command_geometry}, {"hypatia", command_hypatia},
     {"evidence", command_evidence},
+    {"orbit", command_orbit},
     {"craft", command_craft},
 };
 
