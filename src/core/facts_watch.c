@@ -19,6 +19,7 @@ void facts_send(struct facts *s, node_id to, enum facts_message_type type, struc
 {
     struct message m = {.to = to, .type = (uint16_t)type, .body = body, .payload = payload, .no_custody = true};
     m.link_only = facts_linked(s, to);
+    m.unanswered = m.link_only && type == FACTS_DIGEST; /* there is another in a moment */
     m.priority = type == FACTS_SERVED ? 1 : 0;
     err e = port_send(s->port, &m);
     (void)e; /* no memory: the next digest finds the difference */

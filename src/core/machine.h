@@ -52,7 +52,7 @@ struct event_link { /* the link to a peer came up (mutually authenticated) or we
 };
 struct effect_send { /* one whole bundle */
     node_id peer;
-    uint64_t transfer;
+    uint64_t transfer;     /* 0: nobody here waits for an answer; the host need not send SENT */
     struct slice parts[3]; /* back to back */
     uint8_t priority;      /* 0 is sent first */
 };
@@ -63,7 +63,7 @@ struct event_sent { /* the peer has taken responsibility (TCPCLv4 XFER_ACK of th
 };
 struct event_frame { /* one whole bundle came in; must be answered by one ACCEPT, possibly steps later */
     node_id peer;
-    uint64_t receipt;
+    uint64_t receipt; /* 0: the host knows that the sender waits for no answer; then there is no ACCEPT */
     struct slice data;
 };
 struct effect_accept {

@@ -23,22 +23,30 @@ err node_core_init(struct node_core *c, struct heap *h)
     return c->queue && c->effects ? ERR_OK : ERR_NO_MEMORY;
 }
 
-void *node_core_alloc(struct node_core *c, size_t size)
+static void *step_alloc(struct node_core *c, size_t size)
 {
     size_t need = (size + 15) & ~(size_t)15;
     struct step_block *b = c->blocks;
     if (!b || b->size - b->used < need) {
         size_t room = MAX(need, (size_t)STEP_BLOCK - sizeof *b - 64);
-        b = heap_alloc(c->heap, sizeof *b + room);
+        b = heap_alloc_unset(c->heap, sizeof *b + room);
         if (!b)
             return NULL;
+        b->used = 0;
         b->size = room;
         b->next = c->blocks;
         c->blocks = b;
     }
     void *p = b->bytes + b->used;
     b->used += need;
-    memset(p, 0, size);
+    return p;
+}
+
+void *node_core_alloc(struct node_core *c, size_t size)
+{
+    void *p = step_alloc(c, size);
+    if (p)
+        memset(p, 0, size);
     return p;
 }
 
@@ -65,10 +73,11 @@ static struct span keep(struct node_core *c, struct span s)
 {
     if (s.size == 0)
         return (struct span){s.data ? (const uint8_t *)"" : NULL, 0};
-    void *copy = node_core_alloc(c, s.size + 1);
+    uint8_t *copy = step_alloc(c, s.size + 1);
     if (!copy)
         return (struct span){0};
     memcpy(copy, s.data, s.size);
+    copy[s.size] = 0;
     return span_of(copy, s.size);
 }
 

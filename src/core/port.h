@@ -62,6 +62,7 @@ struct message {
     /* sending only: */
     uint8_t priority;       /* 0 control, 1 normal, 2 bulk */
     bool link_only;         /* only if a direct link stands now; never stored, never routed (heartbeats) */
+    bool unanswered;        /* with link_only: lost is lost, nobody counts on it; costs the least (heartbeats, digests) */
     bool no_custody;        /* drop rather than write to disk when no link stands (requests that will be repeated) */
     duration_ns lifetime_ns; /* wall; 0: the default of one day */
 };

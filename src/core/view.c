@@ -14,20 +14,50 @@ const char *health_name(enum health h)
     return (unsigned)h < COUNT_OF(names) ? names[h] : "unknown";
 }
 
+/* ---- rows by id ----------------------------------------------------------------------------------------------------- */
+
+static size_t places_of(size_t capacity)
+{
+    size_t places = 8;
+    while (places < 2 * capacity)
+        places *= 2;
+    return places;
+}
+
+static struct view_place *place_of(const struct view *v, node_id id)
+{
+    size_t mask = v->index->mask, at = id * 2654435761u & mask;
+    while (v->index->places[at].id != NODE_NONE && v->index->places[at].id != id)
+        at = (at + 1) & mask;
+    return &v->index->places[at];
+}
+
+static void index_build(const struct view *v)
+{
+    memset(v->index->places, 0, (v->index->mask + 1) * sizeof v->index->places[0]);
+    v->index->rows = v->count;
+    for (size_t i = 0; i < v->count; i++)
+        *place_of(v, v->members[i].id) = (struct view_place){v->members[i].id, (uint32_t)i};
+}
+
 err view_init(struct view *v, struct heap *h, size_t capacity, node_id self)
 {
     *v = (struct view){.capacity = capacity, .self = self};
     map_init(&v->others, h, sizeof(uint8_t));
     v->members = heap_alloc(h, capacity * sizeof *v->members);
-    return v->members ? ERR_OK : ERR_NO_MEMORY;
+    v->index = heap_alloc(h, sizeof *v->index + places_of(capacity) * sizeof v->index->places[0]);
+    if (!v->members || !v->index)
+        return ERR_NO_MEMORY;
+    v->index->mask = places_of(capacity) - 1;
+    return ERR_OK;
 }
 
 /* Index of the first member with an id not below `id`. */
 static size_t lower_bound(const struct view *v, node_id id)
 {
     size_t low = 0, high = v->count;
-    if ((size_t)id - 1 < high && v->members[id - 1].id == id) /* ids mostly count from 1 */
-        return id - 1;
+    if (high == 0 || v->members[high - 1].id < id)
+        return high; /* mostly they come in order */
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         if (v->members[middle].id < id)
@@ -40,8 +70,14 @@ static size_t lower_bound(const struct view *v, node_id id)
 
 struct view_member *view_find(const struct view *v, node_id id)
 {
-    size_t at = lower_bound(v, id);
-    return at < v->count && v->members[at].id == id ? &v->members[at] : NULL;
+    if ((size_t)id - 1 < v->count && v->members[id - 1].id == id)
+        return &v->members[id - 1];
+    if (id == NODE_NONE)
+        return NULL;
+    if (v->index->rows != v->count)
+        index_build(v);
+    const struct view_place *p = place_of(v, id);
+    return p->id == id ? &v->members[p->row] : NULL;
 }
 
 err view_add(struct view *v, node_id id, struct view_member **out)

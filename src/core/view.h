@@ -62,7 +62,16 @@ struct view_member {
     tai_ns reach_wall;      /* the same as a wall instant of arrival; TIME_NEVER likewise */
 };
 
+struct view_index { /* rows by id, when ids do not count from 1: an open table, laid out anew when rows moved */
+    size_t rows, mask; /* rows when it was laid out; places - 1 */
+    struct view_place {
+        node_id id; /* NODE_NONE: empty */
+        uint32_t row;
+    } places[];
+};
+
 struct view {
+    struct view_index *index;
     struct view_member *members;
     size_t count, capacity;
     node_id self;

@@ -59,6 +59,21 @@ void manage_link(struct manage *m, node_id peer, bool up)
 
 /* ---- what is scheduled --------------------------------------------------------------------------------------------- */
 
+/* Reads the plan up to the next edge, or to where it stops now. */
+static void plan_read(const struct manage *m, node_id id, struct neighbour *n)
+{
+    const struct sky *sky = m->port->sky;
+    node_id self = m->port->config->self;
+    tai_ns now = m->port->now.wall, plan_end = sky_plan_end(sky);
+    const struct contact *c = sky_contact_at(sky, self, id, now), *next = c ? NULL : sky_contact_next(sky, self, id, now);
+    n->plan_from = now;
+    n->plan_start = c ? c->start : INT64_MIN;
+    n->plan_end = c && c->end < plan_end ? c->end : TIME_NEVER;
+    n->plan_until = c ? MIN(c->end + (c->end < plan_end), plan_end) : next ? next->start : plan_end;
+    n->plan_light = c ? (duration_ns)c->delay_us_mean * NS_PER_US : 0;
+    n->laser = c && c->kind == LINK_ISL;
+}
+
 /* The contact that the plan shows now; without a sky any pair that was ever linked is in contact for good. */
 static bool contact_now(const struct manage *m, node_id id, struct neighbour *n, tai_ns *start, tai_ns *end, duration_ns *light)
 {
@@ -67,14 +82,12 @@ static bool contact_now(const struct manage *m, node_id id, struct neighbour *n,
     *light = 0;
     if (!m->port->sky)
         return n->window_linked;
-    const struct contact *c = sky_contact_at(m->port->sky, m->port->config->self, id, m->port->now.wall);
-    if (!c)
-        return false;
-    n->laser = c->kind == LINK_ISL;
-    *start = c->start;
-    *light = (duration_ns)c->delay_us_mean * NS_PER_US;
-    *end = c->end >= sky_plan_end(m->port->sky) ? TIME_NEVER : c->end;
-    return true;
+    if (m->port->now.wall < n->plan_from || m->port->now.wall >= n->plan_until)
+        plan_read(m, id, n);
+    *start = n->plan_start;
+    *end = n->plan_end;
+    *light = n->plan_light;
+    return n->plan_start != INT64_MIN;
 }
 
 static bool is_scheduled(struct manage *m, node_id id, struct neighbour *n)

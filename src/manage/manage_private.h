@@ -32,6 +32,9 @@ struct neighbour { /* key: node; whom the plan may join with us, or who had a li
     bool laser;           /* the contact that stands is between satellites */
     bool heard;           /* directly, since our start */
     bool link_fault;      /* it lives, but not over our link */
+    tai_ns plan_from, plan_until; /* what the plan shows of us two is known for this time: */
+    tai_ns plan_start, plan_end;  /* the contact; INT64_MIN: none */
+    duration_ns plan_light;
     tai_ns window;        /* start of the contact that stands */
     mono_ns window_at;    /* the same as a mono instant, not before our start */
     duration_ns lag;      /* what light takes to set a far link up and bring the first heartbeat; 0: it is near */
@@ -57,7 +60,8 @@ struct manage {
     enum health health;
     struct event_craft craft; /* zeros until the first one */
     mono_ns beat_at;       /* TIME_NEVER before ready */
-    node_id cursor; /* whose status was passed on last */
+    uint64_t *news;    /* bits by row of the view: its status may have advanced since it was passed on */
+    size_t news_rows, news_at; /* rows when the bits were laid out; where the next beat goes on */
     mono_ns started_at;
     uint32_t return_wanted; /* 1 + the life to end by a RETURN; 0: none */
 };

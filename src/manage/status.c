@@ -2,7 +2,7 @@
 
 #include "manage/manage_private.h"
 
-enum { VERSION = 1, ROWS_PER_BEAT = 64 };
+enum { VERSION = 1 };
 
 /* ---- our own status ---------------------------------------------------------------------------------------------- */
 
@@ -56,30 +56,61 @@ static bool is_newer(uint32_t boot, uint64_t seq, uint32_t than_boot, uint64_t t
     return boot > than_boot || (boot == than_boot && seq > than_seq);
 }
 
-/* Index of the first row behind the cursor. */
-static size_t row_after(const struct view *v, node_id cursor)
+/* Rows move when a member joins: then everything may be news. */
+static bool news_open(struct manage *m)
 {
-    size_t low = 0, high = v->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (v->members[middle].id <= cursor)
-            low = middle + 1;
-        else
-            high = middle;
+    const struct view *v = m->port->view;
+    if (!m->news)
+        m->news = heap_alloc(m->port->heap, (v->capacity / 64 + 1) * sizeof *m->news);
+    if (m->news && m->news_rows != v->count) {
+        memset(m->news, 0xff, (v->capacity / 64 + 1) * sizeof *m->news);
+        m->news_rows = v->count;
+        m->news_at = 0;
     }
-    return low;
+    return m->news != NULL;
 }
 
-/* Up to four statuses of others that advanced since they were passed on last, in turn; few rows are looked at per beat. */
+static void news_note(struct manage *m, const struct view_member *row)
+{
+    size_t at = (size_t)(row - m->port->view->members);
+    if (news_open(m))
+        m->news[at / 64] |= UINT64_C(1) << at % 64;
+}
+
+/* The next row with news from `at` on, which has none any more; `rows`: there is none. */
+static size_t news_take(struct manage *m, size_t at)
+{
+    while (at < m->news_rows) {
+        uint64_t rest = m->news[at / 64] >> at % 64;
+        if (rest) {
+            at += (size_t)__builtin_ctzll(rest);
+            if (at < m->news_rows)
+                m->news[at / 64] &= ~(UINT64_C(1) << at % 64);
+            return MIN(at, m->news_rows);
+        }
+        at = (at / 64 + 1) * 64;
+    }
+    return m->news_rows;
+}
+
+/* Up to four statuses of others that advanced since they were passed on last, in turn. */
 static void others_write(struct manage *m, struct writer *w)
 {
     const struct view *v = m->port->view;
     size_t count_at = write_hole(w, 1);
     uint8_t count = 0;
-    size_t at = row_after(v, m->cursor);
-    for (size_t i = 0; i < MIN(v->count, (size_t)ROWS_PER_BEAT) && count < HEARTBEAT_OTHERS_MAX; i++) {
-        struct view_member *row = &v->members[(at + i) % v->count];
-        m->cursor = row->id;
+    bool wrapped = !news_open(m);
+    while (count < HEARTBEAT_OTHERS_MAX) {
+        size_t at = m->news ? news_take(m, m->news_at) : 0;
+        if (at >= m->news_rows) {
+            m->news_at = 0;
+            if (wrapped)
+                break;
+            wrapped = true;
+            continue;
+        }
+        m->news_at = at + 1;
+        struct view_member *row = &v->members[at];
         if (!row->status_known || row->id == v->self ||
             !is_newer(row->status.boot, row->status.seq, row->forwarded_boot, row->forwarded_seq))
             continue;
@@ -107,7 +138,7 @@ void status_beat(struct manage *m)
         if (!n->link_up)
             continue;
         err e = port_send(m->port, &(struct message){.to = (node_id)map_key_u64(i), .type = MANAGE_HEARTBEAT,
-                                                     .body = writer_span(&w), .link_only = true, .no_custody = true});
+                                                     .body = writer_span(&w), .link_only = true, .no_custody = true, .unanswered = true});
         (void)e; /* out of memory: a lost heartbeat, which the detector is made for */
     }
 }
@@ -123,6 +154,7 @@ static void take_direct(struct manage *m, node_id from, struct view_member *row,
     if (row) {
         row->status = *s;
         row->status_known = true;
+        news_note(m, row);
     }
     detector_heard(m, from, s);
 }
@@ -133,6 +165,7 @@ static void take_elsewhere(struct manage *m, struct view_member *row, const stru
         return;
     row->status = *s;
     row->status_known = true;
+    news_note(m, row);
     detector_elsewhere(m, row->id, s);
 }
 

@@ -23,7 +23,7 @@ enum {
     BUNDLE_BLOCKS_MAX = 24,
     BUNDLE_HEAD_MAX = 4096, /* all of a relayed bundle but its payload block */
     BUNDLE_TAIL_MAX = 8,
-    BUNDLE_HOPS_MAX = 64 /* hop limit of our own bundles */
+    BUNDLE_HOPS_MAX = 255 /* hop limit of our own bundles: across a grid of 100 by 100 it takes a hundred */
 };
 
 enum bundle_flag { /* RFC 9171 §4.2.3 */
@@ -104,6 +104,11 @@ err bundle_primary_decode(struct span in, struct bundle_policy policy, struct bu
  * BUNDLE_TAIL_MAX. */
 bool bundle_encode(const struct bundle *b, struct span first, struct span second,
                    enum bundle_crc payload_crc, struct writer *head, struct writer *tail) MUST_USE;
+
+/* The same in two pieces: what names the bundle, then the payload block with the end of the bundle, which bundles with equal
+ * payloads share. `front` takes 200 bytes at most, `block` first.size + second.size + 24. */
+bool bundle_encode_front(const struct bundle *b, struct writer *front) MUST_USE;
+bool bundle_encode_block(struct span first, struct span second, struct writer *block) MUST_USE; /* CRC-32C */
 
 /* What a relay sends: head, then the payload block as it came (blocks[block_count - 1].whole), then
  * one break byte. Hop count + 1, age + age_more_ms; blocks that ask for it when not understood are

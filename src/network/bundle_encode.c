@@ -100,14 +100,38 @@ static void write_tail(struct writer *head, size_t from, struct span second, enu
     write_u8(tail, CBOR_BREAK);
 }
 
+bool bundle_encode_front(const struct bundle *b, struct writer *front)
+{
+    write_u8(front, 0x9f);
+    write_primary(front, b);
+    write_previous(front, 2, 0, b->source.node);
+    write_pair(front, BLOCK_HOP_COUNT, 3, 0, BUNDLE_HOPS_MAX, 0);
+    write_pair(front, BLOCK_QUALITY, 4, 0, b->priority, b->no_custody ? 1 : 0);
+    return writer_ok(front);
+}
+
+bool bundle_encode_block(struct span first, struct span second, struct writer *block)
+{
+    size_t from = block->at;
+    cbor_write_array(block, 6);
+    cbor_write_uint(block, BLOCK_PAYLOAD);
+    cbor_write_uint(block, 1);
+    cbor_write_uint(block, 0);
+    cbor_write_uint(block, CRC_32C);
+    cbor_write_bytes_head(block, (uint64_t)first.size + second.size);
+    write_bytes(block, first.data, first.size);
+    write_bytes(block, second.data, second.size);
+    if (!writer_ok(block))
+        return false;
+    write_tail(block, from, (struct span){0}, CRC_32C, block);
+    return writer_ok(block);
+}
+
 bool bundle_encode(const struct bundle *b, struct span first, struct span second,
                    enum bundle_crc payload_crc, struct writer *head, struct writer *tail)
 {
-    write_u8(head, 0x9f);
-    write_primary(head, b);
-    write_previous(head, 2, 0, b->source.node);
-    write_pair(head, BLOCK_HOP_COUNT, 3, 0, BUNDLE_HOPS_MAX, 0);
-    write_pair(head, BLOCK_QUALITY, 4, 0, b->priority, b->no_custody ? 1 : 0);
+    if (!bundle_encode_front(b, head))
+        return false;
     size_t from = head->at;
     cbor_write_array(head, payload_crc == CRC_NONE ? 5 : 6);
     cbor_write_uint(head, BLOCK_PAYLOAD);

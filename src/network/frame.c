@@ -4,10 +4,10 @@
  */
 #include "network/plane.h"
 
-enum { MESSAGE_HEAD = 14 };
-
 void network_accept(struct network *n, node_id peer, uint64_t receipt, err status)
 {
+    if (receipt == 0)
+        return; /* nobody waits for an answer */
     port_effect(n->port,
                 &(struct effect){.kind = EFFECT_ACCEPT,
                                  .accept = {.peer = peer, .receipt = receipt, .status = status}});
@@ -74,7 +74,8 @@ static err parse_message(const struct network *n, const struct event_frame *e,
 static void deliver(struct network *n, const struct event_frame *e, const struct bundle *b,
                     uint64_t key)
 {
-    if (was_seen(n, key)) {
+    bool cast = e->receipt == 0; /* never repeated, and harmless if it were */
+    if (!cast && was_seen(n, key)) {
         port_probe(n->port, PROBE_BUNDLE_COPY_SEEN);
         network_accept(n, e->peer, e->receipt, ERR_OK);
         return;
@@ -85,7 +86,8 @@ static void deliver(struct network *n, const struct event_frame *e, const struct
         refuse(n, e, why, "not a message for a plane of this node");
         return;
     }
-    remember(n, key);
+    if (!cast)
+        remember(n, key);
     network_accept(n, e->peer, e->receipt, ERR_OK);
     n->deliver(n->context, &m);
 }
@@ -106,10 +108,10 @@ static const char *wrong_address(const struct network *n, const struct event_fra
     if (b->has_previous && !eid_equal(b->previous, eid_ipn(e->peer, 0)))
         return "the previous node is not the peer";
     if (b->source.kind != EID_IPN || b->source.allocator != 0 ||
-        !is_trusted_member(n, b->source.node))
+        (b->source.node != e->peer && !is_trusted_member(n, b->source.node)))
         return "the source is not a member";
     if (b->destination.kind != EID_IPN || b->destination.allocator != 0 ||
-        !view_knows(n->port->view, b->destination.node))
+        (b->destination.node != n->port->config->self && !view_knows(n->port->view, b->destination.node)))
         return "the destination is not a member";
     return NULL;
 }
@@ -150,9 +152,11 @@ void frame_take(struct network *n, const struct event_frame *e)
         drop_and_accept(n, e, TRACE_BUNDLE_EXPIRED, "it outlived its time");
         return;
     }
-    uint64_t key = bundle_key(&b, n->seen_salt);
+    uint64_t key = e->receipt ? bundle_key(&b, n->seen_salt) : 0;
     if (b.destination.node == n->port->config->self) {
         deliver(n, e, &b, key);
+    } else if (e->receipt == 0) {
+        drop_and_accept(n, e, TRACE_REFUSED, "a cast for another node");
     } else if (b.has_hops && b.hop_count >= b.hop_limit) {
         drop_and_accept(n, e, TRACE_REFUSED, "too many hops");
     } else if (e->data.size - b.blocks[b.block_count - 1].whole.size > BUNDLE_HEAD_MAX - 64) {

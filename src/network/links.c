@@ -90,11 +90,11 @@ static void look_at_plan(struct network *n, struct link *l)
     l->edge = edge;
 }
 
-void network_links_point(struct network *n)
+bool network_links_point(struct network *n)
 {
     tai_ns now = n->port->now.wall;
     if (!n->port->sky || !n->ready || now < n->next_edge)
-        return;
+        return false;
     n->next_edge = TIME_NEVER;
     for (struct map_node *node = map_first(&n->links); node; node = map_next(&n->links, node)) {
         struct link *l = map_value(node);
@@ -102,6 +102,7 @@ void network_links_point(struct network *n)
             look_at_plan(n, l);
         n->next_edge = MIN(n->next_edge, l->edge);
     }
+    return true;
 }
 
 /* ---- what links really do
@@ -170,8 +171,10 @@ void network_links_watch(struct network *n)
     mono_ns now = n->port->now.mono;
     const struct config *c = n->port->config;
     duration_ns patience = c->heartbeat_ns * MAX(c->heartbeats_missed, 1u);
+    n->watching = false;
     for (struct map_node *node = map_first(&n->links); node; node = map_next(&n->links, node)) {
         struct link *l = map_value(node);
+        n->watching |= l->up ? n->link_facts.count > 0 && called_lost(n, l) : l->pointed && l->open;
         if (now - l->lost_at < LOST_INTERVAL_NS)
             continue;
         if (l->up) {

@@ -78,6 +78,7 @@ static void reach_fresh(void *context)
     if (!n->route.patient || !n->ready)
         return;
     n->reach_asked = n->port->now.mono;
+    network_tick_soon(n);
     if (n->reach_mono == 0 || n->port->now.mono - n->reach_mono >= REACH_AGE_NS)
         update_reach(n);
 }
@@ -85,6 +86,7 @@ static void reach_fresh(void *context)
 static void reach_find(void *context, node_id id, duration_ns *reach_ns, tai_ns *reach_wall)
 {
     (void)way_to(context, id, reach_ns, reach_wall);
+    network_tick_soon(context); /* gives the memory of the search back */
 }
 
 static void refresh_far(struct network *n)
@@ -163,6 +165,7 @@ err network_open(struct network **out, struct port *port,
 
 void network_close(struct network *n)
 {
+    cast_close(n);
     for (struct item *item = n->oldest; item; item = item->all_next)
         item_drop_bytes(n, item);
 }
@@ -184,13 +187,28 @@ static void set_alarm(struct network *n)
     port_alarm(n->port, MAX(at, now->mono + 1));
 }
 
+void network_tick_soon(struct network *n)
+{
+    if (!n->ready || n->tick_at <= n->port->now.mono + TICK_NS)
+        return;
+    n->tick_at = n->port->now.mono + TICK_NS;
+    set_alarm(n);
+}
+
+/* In a large sky a node with nothing under way looks up less often. */
+static bool rests(const struct network *n)
+{
+    bool asked = n->reach_asked != 0 && n->port->now.mono - n->reach_asked < REACH_INTEREST_NS;
+    return n->route.patient && n->items.count == 0 && !n->watching && !asked && !n->route.far[0].labels && spool_rests(n);
+}
+
 static void tick(struct network *n)
 {
-    n->tick_at = n->port->now.mono + TICK_NS;
     network_links_watch(n);
     refresh_routes(n);
     queue_tick(n);
     spool_kick(n);
+    n->tick_at = n->port->now.mono + (rests(n) ? TICK_REST_NS : TICK_NS);
 }
 
 void network_ready(struct network *n)
@@ -202,7 +220,7 @@ void network_ready(struct network *n)
     const struct view *v = n->port->view;
     for (size_t i = 0; i < v->count; i++)
         network_links_member(n, v->members[i].id);
-    network_links_point(n);
+    (void)network_links_point(n);
     tick(n);
     set_alarm(n);
 }
@@ -211,7 +229,8 @@ void network_alarm(struct network *n)
 {
     if (!n->ready)
         return;
-    network_links_point(n);
+    if (network_links_point(n))
+        network_tick_soon(n);
     if (n->port->now.mono >= n->tick_at)
         tick(n);
     set_alarm(n);
@@ -237,6 +256,7 @@ void network_link(struct network *n, const struct event_link *e)
 {
     network_links_event(n, e);
     after_event(n);
+    network_tick_soon(n);
 }
 
 void network_frame(struct network *n, const struct event_frame *e)
@@ -260,6 +280,7 @@ void network_fact(struct network *n, const struct fact *f)
         return;
     network_links_fact(n, f);
     after_event(n);
+    network_tick_soon(n);
 }
 
 void network_member(struct network *n, node_id member)
@@ -267,6 +288,7 @@ void network_member(struct network *n, node_id member)
     network_links_member(n, member);
     if (!n->ready)
         return;
+    network_tick_soon(n);
     const struct view_member *row = view_find(n->port->view, member);
     n->reach_due |= row && row->reach_class == REACH_UNSET && member != n->port->config->self;
     set_alarm(n);

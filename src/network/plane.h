@@ -4,6 +4,7 @@
  *
  * network.c  opens, ticks, reports reach        links.c  points terminals, folds link facts
  * frame.c    bundles that come in                queue.c  bundles that wait and go out
+ * cast.c     messages to neighbours that nobody keeps
  * spool.c    bundles on disk: written, recovered, loaded
  */
 #ifndef NOCT_NETWORK_PLANE_H
@@ -13,9 +14,11 @@
 #include "network/network.h"
 #include "network/route.h"
 
+enum { MESSAGE_HEAD = 14 /* u16 type, u64 request, u32 size of the body */ };
 enum { PRIORITIES = 3, UPSTREAM_MAX = 2, SEEN_SETS = 512, SEEN_WAYS = 4 };
 enum { LINK_WINDOW_BYTES = 16 * 1024 * 1024, LINK_WINDOW_COUNT = 64, LINK_WINDOW_CONTROL = 96 };
 #define TICK_NS NS_PER_S
+#define TICK_REST_NS (30 * NS_PER_S) /* large sky, nothing under way */
 #define CUSTODY_WAIT_NS NS_PER_S          /* longer on its way: write it to disk and acknowledge */
 #define CUSTODY_REFUSE_NS (10 * NS_PER_S) /* nowhere to go and no disk: give it back */
 #define BRIEF_WAIT_NS (5 * NS_PER_S)      /* how long a bundle without custody waits */
@@ -96,6 +99,14 @@ struct spool {
     mono_ns retry_at;
 };
 
+struct cast { /* the last words sent to neighbours, encoded */
+    struct buf *block;
+    size_t size;
+    uint16_t type;
+    uint64_t request;
+    struct span body; /* in the block */
+};
+
 struct network {
     struct port *port;
     void (*deliver)(void *context, const struct message *m);
@@ -108,6 +119,7 @@ struct network {
     struct map keys;     /* key → struct item *, of all but link-only bundles */
     struct queue parked; /* no way, or waiting for a retry */
     struct item *oldest, *newest;
+    struct cast cast;
     struct map link_facts; /* author << 32 | peer → struct link_fact */
     struct spool spool;
     uint64_t next_id, next_sequence, seen_salt;
@@ -121,7 +133,11 @@ struct network {
     uint64_t routed_builds, reach_builds;
     bool reach_moves; /* some member's reach changes with time alone */
     bool reach_due;
+    bool watching; /* some link is not as the plan wants it, or was called lost: the tick looks after it */
 };
+
+/* network.c */
+void network_tick_soon(struct network *n); /* there is something to look after */
 
 /* queue.c */
 /* Takes a checked bundle for another node: it will be answered. FULL: it was not taken. */
@@ -141,6 +157,13 @@ bool item_index(struct network *n, struct item *item); /* enters id and key; fal
 void item_free(struct network *n, struct item *item);
 void item_drop_bytes(struct network *n, struct item *item);
 
+/* What a bundle of our own says of itself; takes the next sequence. */
+void bundle_own(struct network *n, const struct message *m, struct bundle *out);
+
+/* cast.c */
+err cast_send(struct network *n, const struct message *m); /* over the link to m->to, which stands. FULL */
+void cast_close(struct network *n);
+
 /* frame.c */
 void frame_take(struct network *n, const struct event_frame *e);
 void network_accept(struct network *n, node_id peer, uint64_t receipt, err status);
@@ -149,7 +172,7 @@ void network_accept(struct network *n, node_id peer, uint64_t receipt, err statu
 struct link *link_find(const struct network *n, node_id peer);
 struct link *link_add(struct network *n, node_id peer); /* NULL: no memory */
 void network_links_open(struct network *n);
-void network_links_point(struct network *n); /* looks at the plan where an edge is due */
+bool network_links_point(struct network *n); /* looks at the plan where an edge is due; true: at any */
 void network_links_watch(struct network *n); /* unpredicted losses */
 void network_links_event(struct network *n, const struct event_link *e);
 void network_links_fact(struct network *n, const struct fact *f);
@@ -162,6 +185,7 @@ void spool_kick(struct network *n);
 void spool_release(struct network *n, struct item *item);
 bool spool_load(struct network *n, struct item *item);
 void spool_done(struct network *n, const struct event_done *done);
+bool spool_rests(const struct network *n); /* nothing under way on the disk */
 bool spool_check(const struct network *n);
 
 #endif

@@ -71,6 +71,7 @@ bool item_index(struct network *n, struct item *item)
     *(n->newest ? &n->newest->all_next : &n->oldest) = item;
     n->newest = item;
     n->memory_bytes += item->resident;
+    network_tick_soon(n);
     return true;
 }
 
@@ -276,7 +277,21 @@ static void route_and_pump(struct network *n, struct item *item)
  * ---------------------------------------------------------------------------------------------------
  */
 
-enum { MESSAGE_HEAD = 14 };
+void bundle_own(struct network *n, const struct message *m, struct bundle *out)
+{
+    const struct port *p = n->port;
+    duration_ns lifetime = m->lifetime_ns > 0 ? m->lifetime_ns : LIFETIME_DEFAULT_NS;
+    out->flags = BUNDLE_NO_FRAGMENT;
+    out->destination = eid_ipn(m->to, m->service);
+    out->source = eid_ipn(p->config->self, m->service);
+    out->report_to = (struct eid){.kind = EID_NULL};
+    out->creation_ms = MAX(bundle_dtn_time_ms(p->now.wall), 1u);
+    out->sequence = (uint64_t)p->config->boot << 32 | (++n->next_sequence & UINT32_MAX);
+    out->lifetime_ms = (uint64_t)(lifetime + NS_PER_MS - 1) / (uint64_t)NS_PER_MS;
+    out->fragment_offset = out->total_size = 0;
+    out->priority = MIN(m->priority, PRIORITIES - 1);
+    out->no_custody = m->no_custody;
+}
 
 static err encode_own(struct network *n, const struct message *m, struct item *item)
 {
@@ -295,16 +310,8 @@ static err encode_own(struct network *n, const struct message *m, struct item *i
     write_u64(&w, m->request);
     write_blob(&w, m->body);
     ASSERT(writer_ok(&w) && w.at == first_size);
-    duration_ns lifetime = m->lifetime_ns > 0 ? m->lifetime_ns : LIFETIME_DEFAULT_NS;
-    struct bundle b = {.flags = BUNDLE_NO_FRAGMENT,
-                       .destination = eid_ipn(m->to, m->service),
-                       .source = eid_ipn(p->config->self, m->service),
-                       .creation_ms = MAX(bundle_dtn_time_ms(p->now.wall), 1u),
-                       .sequence =
-                           (uint64_t)p->config->boot << 32 | (++n->next_sequence & UINT32_MAX),
-                       .lifetime_ms = (uint64_t)(lifetime + NS_PER_MS - 1) / (uint64_t)NS_PER_MS,
-                       .priority = MIN(m->priority, PRIORITIES - 1),
-                       .no_custody = m->no_custody};
+    struct bundle b;
+    bundle_own(n, m, &b);
     struct writer hw = writer_of(head->data, room),
                   tw = writer_of(head->data + room, BUNDLE_TAIL_MAX);
     bool fits = bundle_encode(&b, writer_span(&w), slice_span(payload), CRC_32C, &hw, &tw);
@@ -329,6 +336,8 @@ err queue_send(struct network *n, const struct message *m)
     struct link *direct = link_find(n, m->to);
     if (m->link_only && (!direct || !direct->up || direct->flying_count >= LINK_WINDOW_CONTROL))
         return ERR_UNREACHABLE;
+    if (m->link_only && m->unanswered && m->payload.size == 0)
+        return cast_send(n, m);
     uint64_t about = m->body.size + m->payload.size + 256;
     struct item *item = n->memory_bytes + about > n->memory_max ? NULL : item_new(n);
     if (!item)

@@ -502,6 +502,11 @@ void spool_done(struct network *n, const struct event_done *done)
     }
 }
 
+bool spool_rests(const struct network *n)
+{
+    return n->spool.recovered && !n->spool.cycle_running && n->spool.dirty.count == 0 && n->spool.ops.count == 0;
+}
+
 bool spool_check(const struct network *n)
 {
     const struct spool *s = &n->spool;

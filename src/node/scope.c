@@ -10,6 +10,12 @@ struct filling {
     size_t count;
 };
 
+static bool is_satellite(const struct filling *f, node_id id)
+{
+    const struct roster_member *m = roster_find(f->roster, id);
+    return m && m->role == ROLE_SATELLITE;
+}
+
 static void add(struct filling *f, node_id id)
 {
     if (f->count < f->most && view_add_roster(f->view, f->roster, id) == ERR_OK)
@@ -21,11 +27,11 @@ static void add_around(struct filling *f, const struct sky *sky)
 {
     for (size_t i = 0; i < f->count && f->count < f->most; i++) {
         size_t count;
-        if (i > 0 && view_role(f->view, f->order[i]) != ROLE_SATELLITE)
+        if (i > 0 && !is_satellite(f, f->order[i]))
             continue; /* the ground sees everybody */
         const uint32_t *peers = sky_peers(sky, f->order[i], &count);
         for (size_t k = 0; k < count; k++)
-            if (i == 0 || view_role(f->view, peers[k]) == ROLE_SATELLITE)
+            if (i == 0 || is_satellite(f, peers[k]))
                 add(f, peers[k]);
     }
 }

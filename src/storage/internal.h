@@ -23,6 +23,7 @@ enum {
     REQUESTS_MAX = 8192, /* chunk operations under way, for others and for ourselves */
     TICK_BUSY_MS = 100,
     TICK_IDLE_MS = 1000,
+    TICK_EMPTY_MS = 10000, /* nothing to do and nothing to look after */
     TIMEOUT_S = 2,       /* plus four times the reach */
     INDEX_TIMEOUT_S = 30,
 };

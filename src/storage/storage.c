@@ -138,6 +138,7 @@ void storage_request(struct storage *s, const struct object_request *r)
     }
     dispatch(s, r);
     copy_run(s);
+    storage_tick_soon(s);
 }
 
 void storage_message(struct storage *s, const struct message *m)
@@ -173,7 +174,8 @@ void storage_alarm(struct storage *s)
     }
     copy_run(s);
     port_gauge(s->port, METRIC_OBJECTS, s->index.objects.count);
-    s->tick_at = s->port->now.mono + (busy(s) ? TICK_BUSY_MS : TICK_IDLE_MS) * NS_PER_MS;
+    int64_t wait_ms = busy(s) ? TICK_BUSY_MS : s->chunks.table.count > 0 ? TICK_IDLE_MS : TICK_EMPTY_MS;
+    s->tick_at = s->port->now.mono + wait_ms * NS_PER_MS;
     port_alarm(s->port, s->tick_at);
 }
 

@@ -297,12 +297,45 @@ static struct host_buf *frame_make(struct twin_node *n, const struct effect_send
     return frame;
 }
 
-void link_send(struct twin_node *n, const struct effect_send *e)
+/* The line is taken until the frame has left; returns when it arrives, if it does. */
+static mono_ns frame_leaves(struct twin_node *n, struct link_end *l, const struct host_buf *frame, bool *lost)
 {
     struct world *w = n->world;
+    duration_ns line = (duration_ns)((double)frame->buf.size * 8e9 / (double)MAX(l->rate_bps, (uint64_t)1)) + 1;
+    mono_ns leaves = MAX(node_now(n), l->busy_until) + line;
+    mono_ns arrives = leaves + light_time(l) + FRAMING_NS;
+    l->busy_until = leaves;
+    *lost = w->faults_on && !w->healing && rng_chance(&l->rng, w->scenario->faults.frame_loss);
+    if (w->engine->tell_frames)
+        record_frame(n, l->peer->id, frame->buf.data, frame->buf.size, *lost);
+    return arrives;
+}
+
+/* A frame for which nobody waits: it arrives or it does not. */
+static void cast(struct twin_node *n, struct link_end *l, struct host_buf *frame)
+{
+    bool lost = true;
+    node_figures(n)->frames++;
+    mono_ns arrives = l->up ? frame_leaves(n, l, frame, &lost) : 0;
+    if (lost) {
+        node_figures(n)->frames_lost += l->up;
+        shard_free(n->shard, frame);
+        return;
+    }
+    frame->serial = 0;
+    frame->epoch = l->epoch;
+    node_post(n, l->peer, arrives, HAPPEN_FRAME, 0, frame);
+}
+
+void link_send(struct twin_node *n, const struct effect_send *e)
+{
     struct link_end *l = end_of(n, e->peer);
-    struct sending *s = shard_alloc(n->shard, sizeof *s);
     struct host_buf *frame = frame_make(n, e);
+    if (e->transfer == 0) {
+        cast(n, l, frame);
+        return;
+    }
+    struct sending *s = shard_alloc(n->shard, sizeof *s);
     *s = (struct sending){.transfer = e->transfer, .serial = ++l->serials, .boot = n->boot, .peer = e->peer};
     node_figures(n)->frames++;
     if (!l->up) {
@@ -313,13 +346,8 @@ void link_send(struct twin_node *n, const struct effect_send *e)
     s->previous = l->last;
     *(l->last ? &l->last->next : &l->first) = s;
     l->last = s;
-    duration_ns line = (duration_ns)((double)frame->buf.size * 8e9 / (double)MAX(l->rate_bps, (uint64_t)1)) + 1;
-    mono_ns leaves = MAX(node_now(n), l->busy_until) + line;
-    mono_ns arrives = leaves + light_time(l) + FRAMING_NS;
-    l->busy_until = leaves;
-    bool lost = w->faults_on && !w->healing && rng_chance(&l->rng, w->scenario->faults.frame_loss);
-    if (w->engine->tell_frames)
-        record_frame(n, e->peer, frame->buf.data, frame->buf.size, lost);
+    bool lost;
+    mono_ns arrives = frame_leaves(n, l, frame, &lost);
     if (lost) {
         node_figures(n)->frames_lost++;
         shard_free(n->shard, frame);

@@ -72,6 +72,18 @@ const struct contact *sky_contact_at(const struct sky *sky, uint32_t a, uint32_t
     return NULL;
 }
 
+const struct contact *sky_contact_next(const struct sky *sky, uint32_t a, uint32_t b, tai_ns t)
+{
+    const struct contact *next = NULL;
+    (void)sky;
+    for (size_t i = 0; i < window_count; i++) {
+        const struct contact *c = &windows[i];
+        if (((c->a == a && c->b == b) || (c->a == b && c->b == a)) && c->start > t && (!next || c->start < next->start))
+            next = c;
+    }
+    return next;
+}
+
 const uint32_t *sky_peers(const struct sky *sky, uint32_t node, size_t *count)
 {
     (void)sky;
