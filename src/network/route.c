@@ -286,6 +286,8 @@ tai_ns route_cross_own(const struct route *r, uint32_t target, tai_ns start, uin
         return route_cross(&unplanned, 1, start, bits, used, departure);
     }
     tai_ns from = start;
+    if (lost && *lost == TIME_NEVER) /* a cable has no end after which it would be tried again */
+        return TIME_NEVER;
     if (lost && *lost >= from)
         from = *lost + 1;
     tai_ns at = route_cross(contacts, count, from, bits, used, departure);
@@ -299,6 +301,8 @@ tai_ns route_cross_other(const struct route *r, node_id from, node_id to, tai_ns
 {
     if (r->lost.count > 0) {
         const tai_ns *lost = map_find_u64(&r->lost, edge_key(from, to));
+        if (lost && *lost == TIME_NEVER)
+            return TIME_NEVER;
         if (lost && *lost >= t)
             t = *lost + 1;
     }

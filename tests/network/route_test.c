@@ -136,6 +136,29 @@ static void goes_around_closed_nodes_lost_edges_and_own_links_that_are_down(void
     route_free(&r);
 }
 
+/* The word of a lost cable holds until TIME_NEVER: what comes after it is not the distant past. */
+static void a_lost_cable_is_no_way_at_all(void **state)
+{
+    (void)state;
+    struct hand_plan p = {.count = 3};
+    hand_contact(&p, 1, 2, 0, 100 * S, 1000000000, 10);
+    hand_contact(&p, 2, 3, 0, TIME_NEVER, 1000000000, 10);
+    struct route r;
+    open_route(&r, &p, 1);
+    struct route_way way;
+    assert_true(route_to(&r, ROUTE_SMALL, S, 3, &way) && way.first == 2);
+    assert_int_equal(route_set_lost(&r, 2, 3, TIME_NEVER), ERR_OK);
+    assert_false(route_to(&r, ROUTE_SMALL, S, 3, &way));
+    assert_int_equal(route_set_lost(&r, 2, 3, 0), ERR_OK);
+    assert_true(route_to(&r, ROUTE_SMALL, S, 3, &way) && way.arrival > S);
+    route_free(&r);
+    open_route(&r, &p, 2);
+    route_set_linked(&r, 3, false);
+    assert_int_equal(route_set_lost(&r, 2, 3, TIME_NEVER), ERR_OK);
+    assert_false(route_to(&r, ROUTE_SMALL, S, 3, &way));
+    route_free(&r);
+}
+
 static void a_link_that_stands_unplanned_is_used(void **state)
 {
     (void)state;
@@ -240,6 +263,7 @@ int main(void)
         cmocka_unit_test(a_transmission_may_end_with_its_contact_but_not_later),
         cmocka_unit_test(a_large_bundle_takes_the_wide_way),
         cmocka_unit_test(goes_around_closed_nodes_lost_edges_and_own_links_that_are_down),
+        cmocka_unit_test(a_lost_cable_is_no_way_at_all),
         cmocka_unit_test(a_link_that_stands_unplanned_is_used),
         cmocka_unit_test(agrees_with_every_path_tried),
     };
