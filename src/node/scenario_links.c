@@ -14,6 +14,7 @@ struct links {
     char topology[16], plan[200];
     double elevation_min_deg, range_max_km, graze_min_km, cross_plane_latitude_max_deg;
     double isl_rate_gbps, ground_rate_gbps, fibre_rate_gbps;
+    double sun_exclusion_deg, field_of_regard_deg, slew_max_deg_per_s;
 };
 
 static const struct yaml_field link_fields[] = {
@@ -23,6 +24,9 @@ static const struct yaml_field link_fields[] = {
     YAML_FIELD(struct links, range_max_km, "range_max_km", YAML_DOUBLE, 1, 1e9),
     YAML_FIELD(struct links, graze_min_km, "graze_min_km", YAML_DOUBLE, 0, 1000),
     YAML_FIELD(struct links, cross_plane_latitude_max_deg, "cross_plane_latitude_max_deg", YAML_DOUBLE, 0, 90),
+    YAML_FIELD(struct links, sun_exclusion_deg, "sun_exclusion_deg", YAML_DOUBLE, 0, 90),
+    YAML_FIELD(struct links, field_of_regard_deg, "field_of_regard_deg", YAML_DOUBLE, 1, 90),
+    YAML_FIELD(struct links, slew_max_deg_per_s, "slew_max_deg_per_s", YAML_DOUBLE, 0.001, 360),
     YAML_FIELD(struct links, isl_rate_gbps, "isl_rate_gbps", YAML_DOUBLE, 1e-6, 1e4),
     YAML_FIELD(struct links, ground_rate_gbps, "ground_rate_gbps", YAML_DOUBLE, 1e-6, 1e4),
     YAML_FIELD(struct links, fibre_rate_gbps, "fibre_rate_gbps", YAML_DOUBLE, 1e-6, 1e4),
@@ -195,5 +199,8 @@ err scenario_read_links(struct scenario_reader *p, const yaml_node_t *top)
     rules->isl_rate_bps = (uint64_t)(l.isl_rate_gbps * 1e9);
     rules->ground_rate_bps = (uint64_t)(l.ground_rate_gbps * 1e9);
     rules->fibre_rate_bps = (uint64_t)(l.fibre_rate_gbps * 1e9);
+    rules->sun_exclusion_rad = RADIANS(l.sun_exclusion_deg);
+    rules->field_of_regard_rad = RADIANS(l.field_of_regard_deg);
+    rules->slew_max_rad_s = RADIANS(l.slew_max_deg_per_s);
     return l.plan[0] ? plan_import(p, yaml_child(&p->yaml, n, "plan"), l.plan) : grid_check(p, n ? n : top);
 }

@@ -48,8 +48,12 @@ static err rules_check(const struct link_rules *r)
         return ERR_INVALID;
     if (!between(r->min_elevation_rad, -0.5, M_PI / 2.0) ||
         !between(r->graze_min_km, 0.0, 10000.0) || !between(r->range_max_km, 1.0, 1e9) ||
-        !between(r->cross_plane_latitude_max_deg, 0.0, 90.0))
+        !between(r->cross_plane_latitude_max_deg, 0.0, 90.0) || !between(r->sun_exclusion_rad, 0.0, M_PI / 2.0) ||
+        !between(r->field_of_regard_rad, 0.0, M_PI) || !between(r->slew_max_rad_s, 0.0, 1e3) || r->ladder_count > SKY_LADDER_MAX)
         return ERR_INVALID;
+    for (uint32_t k = 0; k < r->ladder_count; k++)
+        if (!(r->ladder[k].range_km > (k ? r->ladder[k - 1].range_km : 0.0)) || r->ladder[k].rate_bps == 0)
+            return ERR_INVALID;
     return ERR_OK;
 }
 
@@ -208,11 +212,12 @@ size_t sky_margins(const struct sky *sky, const struct sky_pair *p, const struct
     }
     out[0] = visibility_range_margin(&a->teme, &b->teme, rules->range_max_km);
     out[1] = visibility_graze_margin(&a->teme, &b->teme, rules->graze_min_km);
-    if (!p->cross_plane)
-        return 2;
-    out[2] = visibility_latitude_margin(&a->teme, sky->sin_latitude_max);
-    out[3] = visibility_latitude_margin(&b->teme, sky->sin_latitude_max);
-    return 4;
+    size_t count = 2;
+    if (p->cross_plane) {
+        out[count++] = visibility_latitude_margin(&a->teme, sky->sin_latitude_max);
+        out[count++] = visibility_latitude_margin(&b->teme, sky->sin_latitude_max);
+    }
+    return sky_terminals_limit(sky) ? count + sky_terminal_margins(sky, a, b, out + count) : count;
 }
 
 /* Cables lie on the body of both ends. */

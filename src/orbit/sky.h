@@ -46,6 +46,13 @@ enum link_topology {
 
 struct contact_plan; /* orbit/plan_io.h */
 
+/* Up to this range a link between satellites carries this much. */
+struct rate_step {
+    double range_km;
+    uint64_t rate_bps;
+};
+enum { SKY_LADDER_MAX = 8 };
+
 struct link_rules {
     enum link_topology topology;
     double min_elevation_rad;            /* at ground stations */
@@ -56,6 +63,12 @@ struct link_rules {
     bool grid_seam; /* GRID: join the last plane to the first, shifted by what the phase steps of
                        all planes add up to (delta yes, star no) */
     uint32_t mesh_dense_max; /* MESH of more satellites: pairs are made when they first meet; 0: 512 */
+    /* Terminals of satellites; 0: no limit. docs/model/visibility.md */
+    double sun_exclusion_rad;   /* least angle between the line of sight and the Sun, at both ends */
+    double field_of_regard_rad; /* most that the peer may be off the nearest of fore, aft, left and right */
+    double slew_max_rad_s;      /* fastest turn of the line of sight in the satellite's own axes */
+    struct rate_step ladder[SKY_LADDER_MAX]; /* ranges ascending; a contact has the rate of its longest range */
+    uint32_t ladder_count;                   /* 0: isl_rate_bps at every range */
     const struct contact_plan *plan; /* borrowed; not NULL: who may link, and when, is said here and not by geometry */
 };
 

@@ -26,6 +26,7 @@ struct sky_pair {
     double delay_sum_us;
     struct contact *contacts;
     uint32_t count, capacity;
+    double range_most_km;             /* of the open window, where there is a ladder of rates */
     uint32_t planned_at, planned_end; /* of an imported plan: what is not in `contacts` yet */
 };
 
@@ -42,9 +43,9 @@ void *sky_alloc(const struct sky *sky, size_t size);
 void sky_release(const struct sky *sky, void *block);
 
 struct sky_motion sky_motion_of(const struct sky_site *s, tai_ns base, double t_s);
-/* The margins that a pair's link needs, all positive while it stands; returns their number (1..4).
+/* The margins that a pair's link needs, all positive while it stands; returns their number (1..10).
  */
-enum { SKY_MARGINS_MAX = 4 };
+enum { SKY_MARGINS_MAX = 10 };
 size_t sky_margins(const struct sky *sky, const struct sky_pair *p, const struct sky_motion *a,
                    const struct sky_motion *b, struct margin out[SKY_MARGINS_MAX]);
 /* Pairs with a site of another body (sky_far.c): their margins, and where such a station is. */
@@ -80,6 +81,14 @@ err sky_pair_stand(struct sky *sky, struct sky_pair *p, const struct cell *c) MU
 
 /* Adds a contact behind the others. */
 err sky_contact_add(struct sky *sky, struct sky_pair *p, const struct contact *c) MUST_USE;
+
+/* Limits of terminals (sky_terminal.c): adds their margins, returns how many. */
+bool sky_terminals_limit(const struct sky *sky);
+size_t sky_terminal_margins(const struct sky *sky, const struct sky_motion *a, const struct sky_motion *b, struct margin *out);
+/* Into how many parts a cell is cut, so that each holds one extremum of these margins at most. */
+enum { SKY_PARTS_MAX = 64 };
+size_t sky_terminal_parts(const struct sky_motion *a, const struct sky_motion *b, double length_s);
+uint64_t sky_ladder_rate(const struct link_rules *r, double range_km);
 
 /* Imported plans (sky_import.c). ERR_INVALID: the plan names a node that the sky has not, or is not in order. */
 err sky_import_pairs(const struct sky *sky, struct sky_pair *pairs, size_t *count) MUST_USE;

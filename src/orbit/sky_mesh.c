@@ -144,7 +144,7 @@ static enum fate fate_of(const struct mesh *m, const struct middle *a, const str
     if (straight_distance(d, v, t) - slack > rules->range_max_km)
         return APART;
     double most = fmax(straight_distance(d, v, -h), straight_distance(d, v, h)) + slack;
-    if (most >= rules->range_max_km)
+    if (most >= rules->range_max_km || sky_terminals_limit(m->sky))
         return UNSURE;
     /* A chord of length D between points no lower than r comes no closer to the centre than sqrt(r^2 - D^2/4). */
     double r = fmin(a->radius_least, b->radius_least), low = r * r - 0.25 * most * most;

@@ -41,7 +41,7 @@ static err contact_open(struct sky *sky, struct sky_pair *p, tai_ns start)
     TRY(sky_contact_add(sky, p, &c));
     p->open = true;
     p->delay_samples = 0;
-    p->delay_sum_us = 0.0;
+    p->delay_sum_us = p->range_most_km = 0.0;
     return ERR_OK;
 }
 
@@ -49,6 +49,7 @@ static void delay_add(struct sky_pair *p, double range_km)
 {
     if (range_km < 0.0)
         return;
+    p->range_most_km = fmax(p->range_most_km, range_km);
     double index = p->kind == LINK_FIBRE ? FIBRE_INDEX : 1.0;
     p->delay_sum_us += range_km * index / LIGHT_KM_S * 1e6;
     p->delay_samples++;
@@ -111,6 +112,15 @@ static double range_at(const struct sky *sky, const struct sky_pair *p, tai_ns t
     return sky_pair_range_km(sky, p, &a, &b);
 }
 
+/* With a ladder of rates: what the link carries at the longest of its ranges. */
+static void rate_write(const struct sky *sky, struct sky_pair *p, struct contact *c)
+{
+    if (p->kind != LINK_ISL || sky->rules.ladder_count == 0)
+        return;
+    p->range_most_km = fmax(p->range_most_km, fmax(range_at(sky, p, c->start), range_at(sky, p, c->end)));
+    c->rate_bps = sky_ladder_rate(&sky->rules, p->range_most_km);
+}
+
 static tai_ns edge_time(const struct cell *c, double t_s, bool rising)
 {
     double guarded = t_s + (rising ? EDGE_GUARD_S : -EDGE_GUARD_S);
@@ -132,7 +142,26 @@ static void contact_close(const struct sky *sky, struct sky_pair *p, tai_ns end)
     if (p->delay_samples == 0)
         delay_add(p, range_at(sky, p, c->start + (end - c->start) / 2));
     delay_write(p, c);
+    rate_write(sky, p, c);
 }
+
+/* Changes of one margin in a cell; those of terminals are looked for part by part. */
+static size_t margin_edges(const struct pair_context *context, double length_s, size_t parts, struct margin left, struct margin right,
+                           struct edge edges[], size_t count)
+{
+    struct sample from = {0.0, left.value, left.slope}, until = {length_s, right.value, right.slope};
+    for (size_t part = 1; part <= parts; part++) {
+        double roots[WINDOWS_ROOTS_PER_CELL];
+        struct sample next = part == parts ? until : margin_signal(context, length_s * (double)part / (double)parts);
+        size_t found = windows_cell_roots(margin_signal, context, from, next, roots);
+        for (size_t i = 0; i < found; i++)
+            count = edges_insert(edges, count, (struct edge){roots[i], (uint8_t)context->margin});
+        from = next;
+    }
+    return count;
+}
+
+enum { TERMINAL_MARGINS = 6, EDGES_MAX = WINDOWS_ROOTS_PER_CELL * (SKY_MARGINS_MAX + TERMINAL_MARGINS * SKY_PARTS_MAX) };
 
 /* Finds the changes of each margin; returns the number of edges, or says that the pair is down all
  * along. */
@@ -142,20 +171,18 @@ static size_t cell_edges(const struct sky *sky, const struct sky_pair *p, const 
     struct margin left[SKY_MARGINS_MAX], right[SKY_MARGINS_MAX];
     size_t count_left = sky_margins(sky, p, &c->left[p->site_a], &c->left[p->site_b], left);
     size_t count_right = sky_margins(sky, p, &c->right[p->site_a], &c->right[p->site_b], right);
+    size_t terminals_at = p->cross_plane ? 4 : 2, edge_count = 0;
     *margins = MAX(count_left, count_right);
-    size_t edge_count = 0;
     for (size_t k = 0; k < *margins; k++) {
         struct margin none = {-1.0, 0.0};
         struct margin l = k < count_left ? left[k] : none, r = k < count_right ? right[k] : none;
         struct pair_context context = {sky, p, c->base, k};
-        double roots[WINDOWS_ROOTS_PER_CELL];
-        size_t found =
-            windows_cell_roots(margin_signal, &context, (struct sample){0.0, l.value, l.slope},
-                               (struct sample){c->length_s, r.value, r.slope}, roots);
+        bool of_terminals = p->kind == LINK_ISL && k >= terminals_at && sky_terminals_limit(sky);
+        size_t parts = of_terminals ? sky_terminal_parts(&c->left[p->site_a], &c->left[p->site_b], c->length_s) : 1;
+        size_t before = edge_count;
         up[k] = l.value > 0.0;
-        for (size_t i = 0; i < found; i++)
-            edge_count = edges_insert(edges, edge_count, (struct edge){roots[i], (uint8_t)k});
-        if (found == 0 && !up[k]) /* this margin keeps the link down; the others do not matter */
+        edge_count = margin_edges(&context, c->length_s, parts, l, r, edges, edge_count);
+        if (edge_count == before && !up[k]) /* this margin keeps the link down; the others do not matter */
             return 0;
     }
     return edge_count;
@@ -172,7 +199,7 @@ static bool all_up(const bool up[], size_t margins)
 static err pair_sweep(struct sky *sky, struct sky_pair *p, const struct cell *c)
 {
     bool up[SKY_MARGINS_MAX] = {false};
-    struct edge edges[SKY_MARGINS_MAX * WINDOWS_ROOTS_PER_CELL];
+    struct edge edges[EDGES_MAX];
     size_t margins;
     size_t count = cell_edges(sky, p, c, up, &margins, edges);
     bool standing = all_up(up, margins);
@@ -240,6 +267,7 @@ static void open_contacts_extend(struct sky *sky)
                 (uint32_t)llround(fmax(0.0, range_at(sky, p, c->end)) / LIGHT_KM_S * 1e6);
         else
             delay_write(p, c);
+        rate_write(sky, p, c);
     }
 }
 
@@ -441,7 +469,7 @@ static uint64_t site_digest(uint64_t seed, const struct site *s)
 
 static uint64_t rules_digest(uint64_t seed, const struct link_rules *r)
 {
-    uint8_t memory[128];
+    uint8_t memory[320];
     struct writer w = writer_of(memory, sizeof memory);
     write_u8(&w, (uint8_t)r->topology);
     write_u8(&w, r->grid_seam);
@@ -452,6 +480,15 @@ static uint64_t rules_digest(uint64_t seed, const struct link_rules *r)
     write_u64(&w, r->isl_rate_bps);
     write_u64(&w, r->ground_rate_bps);
     write_u64(&w, r->fibre_rate_bps);
+    if (r->sun_exclusion_rad > 0.0 || r->field_of_regard_rad > 0.0 || r->slew_max_rad_s > 0.0 || r->ladder_count > 0) {
+        write_f64(&w, r->sun_exclusion_rad);
+        write_f64(&w, r->field_of_regard_rad);
+        write_f64(&w, r->slew_max_rad_s);
+        for (uint32_t k = 0; k < r->ladder_count; k++) {
+            write_f64(&w, r->ladder[k].range_km);
+            write_u64(&w, r->ladder[k].rate_bps);
+        }
+    }
     ASSERT(writer_ok(&w));
     return hash64_seeded(seed, memory, writer_span(&w).size);
 }

@@ -134,6 +134,30 @@ static void paris_luanda_has_the_published_extremes_on_starlink(void **state)
     hypatia_free(&h);
 }
 
+static void paris_luanda_is_hypatias_own_series_within_a_microsecond(void **state)
+{
+    (void)state;
+    struct hypatia h;
+    struct snapshot s;
+    char line[512], *cells[4];
+    size_t count, rows = 0;
+    double worst_ns = 0.0;
+    network_make(&h, &s, &hypatia_starlink_550);
+    FILE *f = table_open("tests/data/hypatia_paris_luanda.csv");
+    while (row_next(f, line, cells, 4, &count)) {
+        assert_int_equal(count, 2);
+        assert_int_equal(snapshot_at(&s, EPOCH + (tai_ns)strtoll(cells[0], NULL, 10)), ERR_OK);
+        worst_ns = fmax(worst_ns, fabs(1e6 * rtt_ms(&s, PARIS, LUANDA) - strtod(cells[1], NULL)));
+        rows++;
+    }
+    fclose(f);
+    print_message("worst difference %.0f ns\n", worst_ns);
+    assert_int_equal(rows, 60);
+    assert_true(worst_ns < 1000.0);
+    snapshot_free(&s);
+    hypatia_free(&h);
+}
+
 typedef void writer_fn(const struct hypatia *, struct text *);
 typedef err reader_fn(struct hypatia *, struct span, struct parse_error *);
 
@@ -267,6 +291,7 @@ int main(void)
         cmocka_unit_test(case_a_gives_the_published_mean_path),
         cmocka_unit_test(pairs_of_cities_give_the_published_ranges),
         cmocka_unit_test(paris_luanda_has_the_published_extremes_on_starlink),
+        cmocka_unit_test(paris_luanda_is_hypatias_own_series_within_a_microsecond),
         cmocka_unit_test(what_is_written_is_read_again),
         cmocka_unit_test(routes_are_followed_to_the_shortest_way_and_kept_as_changes),
         cmocka_unit_test(bad_files_are_refused_with_their_line),
