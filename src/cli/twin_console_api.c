@@ -80,7 +80,7 @@ static void row_json(const struct twin_console *c, struct text *t, const struct 
 {
     char text[40];
     time_utc_text(when, 0, text);
-    double capacity_mwh = c->options.scenario->craft.battery_wh * 1000;
+    double capacity_mwh = scenario_member(c->options.scenario, n->id)->craft.battery_wh * 1000;
     json_string(t, "status_time", text);
     json_string(t, "health", r->shedding ? "survival" : "nominal");
     if (!n->gateway) {

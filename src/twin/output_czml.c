@@ -243,12 +243,19 @@ static void link_packet(struct czml *z, const struct track_link *const *rows, si
     }
     json_end(&z->t);
     json_end(&z->t);
-    json_string(&z->t, "arcType", "NONE");
+    /* A cable lies on the ground; a straight line would run through the Earth. */
+    enum link_kind kind = sky_link_kind(z->c->sky, rows[0]->a, rows[0]->b);
+    json_string(&z->t, "arcType", kind == LINK_FIBRE ? "GEODESIC" : "NONE");
     json_int(&z->t, "width", 2);
     json_object(&z->t, "material");
     json_object(&z->t, "solidColor");
     json_object(&z->t, "color");
-    colour(&z->t, 90, 255, 170, 200);
+    if (kind == LINK_ISL)
+        colour(&z->t, 92, 202, 255, 220);
+    else if (kind == LINK_FIBRE)
+        colour(&z->t, 180, 143, 255, 160);
+    else
+        colour(&z->t, 255, 181, 84, 220);
     json_end(&z->t);
     json_end(&z->t);
     json_end(&z->t);

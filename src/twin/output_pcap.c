@@ -62,7 +62,7 @@ static void finish_block(struct capture *c, struct writer *w)
 
 static void file_header(struct capture *c, const char *comment)
 {
-    uint8_t bytes[400];
+    uint8_t bytes[700];
     struct writer w = writer_of(bytes, sizeof bytes);
     write_u32(&w, 0x0a0d0d0a); /* section header */
     write_u32(&w, 0);
@@ -256,7 +256,7 @@ static void on_trace(void *context, const struct twin_node *n, const struct effe
 
 static err open_link(struct pcap *p, struct world *w, const char *folder, struct span pair, char why[PCAP_WHY])
 {
-    char names[80], path[1024], comment[200];
+    char names[80], path[1024], comment[400];
     struct capture *c = &p->links[p->count];
     char *colon = text_copy(names, sizeof names, pair) ? strchr(names, ':') : NULL;
     if (!colon || p->count == PCAP_LINKS_MAX) {
@@ -266,7 +266,7 @@ static err open_link(struct pcap *p, struct world *w, const char *folder, struct
     *colon = 0;
     node_id a = scenario_node(w->scenario, names), b = scenario_node(w->scenario, colon + 1);
     if (a == NODE_NONE || b == NODE_NONE || a == b) {
-        snprintf(why, PCAP_WHY, "--pcap: %s and %s are no two nodes of the scenario", names, colon + 1);
+        snprintf(why, PCAP_WHY, "--pcap: %.40s and %.40s are no two nodes of the scenario", names, colon + 1);
         return ERR_INVALID;
     }
     c->ends[0] = MIN(a, b);

@@ -236,7 +236,7 @@ static void write_traffic(struct recorder *r, tai_ns t)
 
 static void write_row(struct writer *b, const struct world *w, const struct twin_node *n)
 {
-    struct craft_state c = craft_state_of(&n->craft, &w->scenario->craft);
+    struct craft_state c = craft_state_of(&n->craft, &scenario_member(w->scenario, n->id)->craft);
     bool satellite = !scenario_is_gateway(w->scenario, n->id), ready = n->node && node_ready(n->node);
     const uint64_t *m = ready ? node_metrics(n->node) : NULL;
     unsigned links = 0;
@@ -249,7 +249,7 @@ static void write_row(struct writer *b, const struct world *w, const struct twin
     write_u16(b, satellite ? (uint16_t)(c.radiator_mk / 100) : 0);
     write_u32(b, satellite ? c.generation_mw : 0);
     write_u32(b, satellite ? c.load_mw : 0);
-    write_u16(b, satellite ? c.sunlit : 0);
+    write_u16(b, (uint16_t)(satellite ? c.sunlit : 0));
     write_u16(b, m ? (uint16_t)MIN(m[METRIC_REPAIRS_QUEUED], (uint64_t)UINT16_MAX) : 0);
     write_u16(b, m ? (uint16_t)MIN(m[METRIC_TASKS_RUNNING], (uint64_t)UINT16_MAX) : 0);
     write_u16(b, (uint16_t)MIN(n->lanes_busy_millis, (uint32_t)UINT16_MAX));
