@@ -20,7 +20,7 @@ struct optical_terminal optical_terminal_80mm(void)
         .jitter_rad = 1e-6,
         .rungs = {{2500000000, 50.0}, {10000000000, 20.0}, {25000000000, 12.0}, {100000000000, 8.0}},
         .rung_count = 4,
-        .slew_rad_s = 0.035, /* 2 degrees per second */
+        .slew_rad_s = 0.1,
         .settle_s = 1.0,
         .uncertainty_rad = 300e-6,
         .scan_rad2_s = 4.712389e-8, /* 12 s on the mean */

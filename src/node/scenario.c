@@ -22,6 +22,7 @@ static const struct yaml_field top_fields[] = {
     {.key = "gateways", .type = YAML_SUB, .required = true},
     {.key = "links", .type = YAML_SUB},
     {.key = "craft", .type = YAML_SUB},
+    {.key = "terminals", .type = YAML_SUB},
     {.key = "compute", .type = YAML_SUB},
     {.key = "storage", .type = YAML_SUB},
     {.key = "memory", .type = YAML_SUB},
@@ -67,6 +68,7 @@ static err top_parse(struct scenario_reader *p, const yaml_node_t *top)
     TRY(names_check(p, top));
     TRY(scenario_read_links(p, top));
     TRY(scenario_read_craft(p, top));
+    TRY(scenario_read_terminals(p, top));
     TRY(scenario_read_sensor(p, top));
     TRY(scenario_read_work(p, top));
     return scenario_read_faults(p, top);
@@ -128,6 +130,7 @@ void scenario_free(struct scenario *s)
     free(s->sites);
     free(s->members);
     free(s->member_of);
+    free(s->clouds);
     free(s);
 }
 

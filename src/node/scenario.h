@@ -12,6 +12,7 @@
 
 #include "core/object_api.h"
 #include "core/port.h"
+#include "craft/cloud.h"
 #include "craft/member.h"
 #include "base/text.h"
 #include "orbit/element_file.h"
@@ -68,6 +69,13 @@ struct scenario_elements {
     size_t shown;
 };
 
+enum { SCENARIO_JAMMERS_MAX = 8 };
+struct scenario_jammer { /* on the ground */
+    bool optical;
+    double ecef_km[3], eirp_dbw;
+    tai_ns start, end;
+};
+
 struct scenario {
     char name[64], region[32];
     tai_ns epoch;
@@ -85,6 +93,11 @@ struct scenario {
     uint8_t *member_of;        /* class of each satellite */
     struct craft_params craft; /* of the first class */
     struct contact_plan plan; /* imported (links.plan); `links` points here then */
+    bool rates_by_terminals, clouds_on; /* terminals: rates of the ladder instead of the plan's; weather over optical stations */
+    double gateway_gain_over_temperature_db_k, gateway_eirp_dbw;
+    struct cloud_site *clouds; /* per gateway */
+    struct scenario_jammer jammers[SCENARIO_JAMMERS_MAX];
+    size_t jammer_count;
     double battery_start; /* share of the capacity */
     struct config node;   /* what all nodes have in common: lanes, limits, heartbeats, sensor */
     uint64_t node_memory_bytes, gateway_memory_bytes;
@@ -110,6 +123,8 @@ const char *scenario_name(const struct scenario *s, node_id id);   /* "?" */
 const struct member *scenario_member(const struct scenario *s, node_id id); /* what it is; for a gateway the first class */
 /* One class by its name or file, as a scenario's `craft` would find it. */
 err scenario_member_parse(const char *name, scenario_load *load, void *context, struct member *out, struct scenario_error *error) MUST_USE;
+double scenario_altitude_km(const struct scenario *s, node_id satellite); /* mean, above 6,378 km */
+double scenario_slant_km(double altitude_km, double elevation_rad);
 bool scenario_is_gateway(const struct scenario *s, node_id id);
 /* The configuration of one node at one boot (area_used_bytes is the host's to fill). */
 void scenario_config(const struct scenario *s, node_id id, uint32_t boot, struct config *out);

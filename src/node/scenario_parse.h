@@ -41,6 +41,7 @@ err scenario_read_craft(struct scenario_reader *p, const yaml_node_t *top) MUST_
 err scenario_read_member(struct scenario_reader *p, const yaml_node_t *n, struct member *m) MUST_USE;
 /* What of a node's configuration its class decides. */
 void scenario_member_config(const struct scenario *s, node_id id, struct config *out);
+err scenario_read_terminals(struct scenario_reader *p, const yaml_node_t *top) MUST_USE; /* after links and craft */
 err scenario_read_sensor(struct scenario_reader *p, const yaml_node_t *top) MUST_USE; /* sensor, events */
 err scenario_read_work(struct scenario_reader *p, const yaml_node_t *top) MUST_USE; /* buckets, workload */
 err scenario_read_faults(struct scenario_reader *p, const yaml_node_t *top) MUST_USE;

@@ -2,23 +2,22 @@
  * twin/links.c - modelled links: pointing, acquisition, light time, rate, loss.
  *
  * Model:   a link stands while both ends point at each other, the contact plan's geometry holds, nobody cut it and both
- *          nodes live. Bringing an optical link up takes a slew of 2 s plus an exponential acquisition time with mean
- *          12 s (spiral search, Hechenblaikner arXiv 2302.09080; mean of a published operational figure), ground and fibre links 1 s.
- *          Each direction is a line of the contact's rate; a bundle arrives framing plus light time after its last bit left.
+ *          nodes live. Bringing an optical link up takes the turn of both telescopes and an exponential search (terminals.c), radio
+ *          and fibre 1 s. Tracking of optical links is lost at a rate and found again soon; clouds over an optical station
+ *          and jammers end a link while they last. Each direction is a line of the plan's rate, or of what the
+ *          terminals carry over the distance of the moment (`terminals: {rates: ladder}`); a bundle arrives framing plus light time after its last bit left.
  * Ends:    each node has its own end of a link and knows of the other only what came over: that the other beam was seen or
  *          lost (noticed 10 ms after light time), that acquisition is complete. The end with the lower id leads: it knows
  *          both pointings, draws the acquisition time and says when the link is up. Frames that reach an end that
  *          is not up with the same epoch are lost; the sender hears of it when its own end goes down.
  * Draws:   acquisition and loss come from streams of (seed, end), so another link never shifts them.
  */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "twin/shard.h"
+#include "twin/terminals.h"
 
-#define SLEW_NS (2 * NS_PER_S)
-#define ACQUIRE_MEAN_NS (12 * NS_PER_S)
 #define PLAIN_UP_NS NS_PER_S
 #define LOSS_NOTICE_NS (200 * NS_PER_MS)
 
@@ -34,8 +33,13 @@ struct link_end {
     bool pointed, seen; /* this beam is on the peer; the peer's beam was seen (the leading end keeps that) */
     bool up, pending;
     uint32_t epoch;     /* grows with every change at the leading end; older happenings are void */
-    uint32_t serials;
-    uint64_t rate_bps;
+    uint32_t serials, attempts;
+    bool tracked;       /* tracking was lost a moment ago: the peer is near where it was (the leading end keeps that) */
+    uint64_t rate_bps;  /* of the plan */
+    struct terminal_steps *steps; /* rates by distance; NULL: the plan's */
+    bool steps_known;
+    struct aim aims[2];
+    uint32_t lossy_epoch; /* of the next loss of tracking that stands in the queue */
     mono_ns busy_until, cut_until, edge_at;
     struct sending *first, *last; /* oldest first */
     struct rng rng;
@@ -160,26 +164,77 @@ static void down(struct link_end *l)
     tell_node(l, false);
 }
 
+static void figures_note(struct figures *f, const struct optical_acquisition *found, duration_ns slew)
+{
+    uint64_t cell = (uint64_t)(found->duration / ACQUISITION_CELL_NS);
+    f->acquisitions++;
+    f->acquisition_searches += found->searches;
+    f->slew_sum += slew;
+    f->acquisition_sum += found->duration;
+    f->acquisition_max = MAX(f->acquisition_max, found->duration);
+    f->acquisition_cells[MIN(cell, (uint64_t)ACQUISITION_CELLS - 1)]++;
+}
+
+/* How long it takes to bring the beams together. */
+static duration_ns acquisition_time(struct link_end *l, enum link_kind kind)
+{
+    const struct world *w = l->node->world;
+    if (!terminal_is_optical(w, l->node->id, l->peer->id, kind))
+        return PLAIN_UP_NS;
+    if (l->tracked) {
+        l->tracked = false;
+        return MAX(terminal_reacquire(w, l->node->id, l->peer->id, l->attempts++), NS_PER_MS);
+    }
+    duration_ns slew;
+    struct optical_acquisition found = terminal_acquire(w, l->node->id, l->peer->id, l->attempts++, node_wall(l->node), l->aims, &slew);
+    figures_note(node_figures(l->node), &found, slew);
+    return MAX(slew + found.duration, NS_PER_MS);
+}
+
+static void steps_prepare(struct link_end *l, const struct contact *c)
+{
+    if (!l->steps_known)
+        l->steps = terminal_steps_of(l->node->world, l->node->id, l->peer->id, (enum link_kind)c->kind);
+    l->steps_known = true;
+}
+
+static uint64_t line_rate_bps(struct link_end *l)
+{
+    return terminal_rate_bps(l->steps, l->rate_bps, light_time(l));
+}
+
 static void begin_acquisition(struct link_end *l, const struct contact *c)
 {
     l->pending = true;
     l->epoch++;
     l->rate_bps = c->rate_bps;
-    duration_ns wait = PLAIN_UP_NS;
-    if (c->kind == LINK_ISL)
-        wait = SLEW_NS + (duration_ns)(-log1p(-rng_unit(&l->rng)) * (double)ACQUIRE_MEAN_NS);
+    steps_prepare(l, c);
     crossing_begins(l);
-    node_later(l->node, node_now(l->node) + wait, HAPPEN_LINK_ACQUIRED, l->epoch, l);
+    node_later(l->node, node_now(l->node) + acquisition_time(l, (enum link_kind)c->kind), HAPPEN_LINK_ACQUIRED, l->epoch, l);
+}
+
+/* The next loss of tracking within this contact, once per epoch. */
+static void loss_plan(struct link_end *l)
+{
+    const struct contact *c = sky_contact_at(l->node->world->sky, l->node->id, l->peer->id, node_wall(l->node));
+    if (!c || !terminal_is_optical(l->node->world, l->node->id, l->peer->id, (enum link_kind)c->kind))
+        return;
+    tai_ns wall = node_wall(l->node), at = terminal_loss(l->node->world, l->node->id, l->peer->id, wall, wall + 10 * NS_PER_DAY);
+    if (at == TIME_NEVER)
+        return;
+    l->lossy_epoch = l->epoch;
+    node_later(l->node, node_now(l->node) + (at - wall), HAPPEN_LINK_EDGE, l->epoch, l);
 }
 
 /* Looks again when the plan's geometry changes or a cut heals. */
-static void edge_plan(struct link_end *l, const struct contact *c)
+static void edge_plan(struct link_end *l, const struct contact *c, tai_ns weather_changes)
 {
     const struct sky *sky = l->node->world->sky;
     mono_ns now = node_now(l->node);
     tai_ns wall = node_wall(l->node);
     const struct contact *next = c ? NULL : sky_contact_next(sky, l->node->id, l->peer->id, wall);
     tai_ns edge_wall = c ? MIN(c->end, TIME_NEVER - 1) + 1 : next ? next->start : sky_plan_end(sky) + 1;
+    edge_wall = MIN(edge_wall, weather_changes);
     if (edge_wall > sky_plan_end(sky)) /* the plan will reach further by then */
         edge_wall = sky_plan_end(sky) - NS_PER_HOUR;
     mono_ns at = now + MAX(edge_wall - wall, NS_PER_S);
@@ -195,13 +250,15 @@ static void edge_plan(struct link_end *l, const struct contact *c)
 static void evaluate(struct link_end *l)
 {
     const struct contact *c = sky_contact_at(l->node->world->sky, l->node->id, l->peer->id, node_wall(l->node));
-    bool may = l->pointed && l->node->node && c && node_now(l->node) >= l->cut_until;
+    tai_ns weather_changes = TIME_NEVER;
+    bool may = l->pointed && l->node->node && c && node_now(l->node) >= l->cut_until &&
+               terminal_open(l->node->world, l->node->id, l->peer->id, (enum link_kind)c->kind, node_wall(l->node), &weather_changes);
     if (!may || (leads(l) && !l->seen))
         down(l);
     else if (leads(l) && !l->up && !l->pending)
         begin_acquisition(l, c);
     if (l->pointed)
-        edge_plan(l, c);
+        edge_plan(l, c, weather_changes);
 }
 
 static void point(struct link_end *l, bool on)
@@ -220,6 +277,7 @@ static void acquired(struct link_end *l, uint32_t epoch)
     l->pending = false;
     l->up = true;
     l->busy_until = node_now(l->node);
+    loss_plan(l);
     node_post(l->node, l->peer, node_now(l->node) + light_time(l) + FRAMING_NS, HAPPEN_LINK_UP, epoch, NULL);
     tell_node(l, true);
 }
@@ -233,13 +291,14 @@ static void came_up(struct link_end *l, uint32_t epoch)
     l->epoch = epoch;
     l->rate_bps = c->rate_bps;
     l->busy_until = node_now(l->node);
+    steps_prepare(l, c);
     crossing_begins(l);
     tell_node(l, true);
 }
 
 static void tell(struct link_end *l, bool up)
 {
-    struct event e = {.kind = EVENT_LINK, .link = {.peer = l->peer->id, .up = up, .rate_bps = l->rate_bps}};
+    struct event e = {.kind = EVENT_LINK, .link = {.peer = l->peer->id, .up = up, .rate_bps = line_rate_bps(l)}};
     node_event(l->node, &e);
 }
 
@@ -301,7 +360,7 @@ static struct host_buf *frame_make(struct twin_node *n, const struct effect_send
 static mono_ns frame_leaves(struct twin_node *n, struct link_end *l, const struct host_buf *frame, bool *lost)
 {
     struct world *w = n->world;
-    duration_ns line = (duration_ns)((double)frame->buf.size * 8e9 / (double)MAX(l->rate_bps, (uint64_t)1)) + 1;
+    duration_ns line = (duration_ns)((double)frame->buf.size * 8e9 / (double)MAX(line_rate_bps(l), (uint64_t)1)) + 1;
     mono_ns leaves = MAX(node_now(n), l->busy_until) + line;
     mono_ns arrives = leaves + light_time(l) + FRAMING_NS;
     l->busy_until = leaves;
@@ -425,8 +484,23 @@ static void sent(struct twin_node *n, struct sending *s, err status)
         node_event(n, &e);
 }
 
-static void edge(struct link_end *l)
+/* The beam slipped off: the leading end starts again at once. */
+static void tracking_lost(struct link_end *l, uint32_t epoch)
 {
+    if (!l->up || l->epoch != epoch || l->lossy_epoch != epoch)
+        return;
+    node_figures(l->node)->tracking_losses++;
+    l->tracked = true;
+    down(l);
+    evaluate(l);
+}
+
+static void edge(struct link_end *l, uint32_t lossy_epoch)
+{
+    if (lossy_epoch) {
+        tracking_lost(l, lossy_epoch);
+        return;
+    }
     if (l->edge_at <= node_now(l->node))
         l->edge_at = TIME_NEVER;
     evaluate(l);
@@ -442,7 +516,7 @@ void link_happen(struct twin_node *n, const struct queue_entry *q)
                q->kind == HAPPEN_TIMEOUT;
     struct link_end *l = own ? q->data : end_of(n, queue_order_from(q->order));
     if (q->kind == HAPPEN_LINK_EDGE) {
-        edge(l);
+        edge(l, q->number);
     } else if (q->kind == HAPPEN_LINK_ACQUIRED) {
         acquired(l, q->number);
     } else if (q->kind == HAPPEN_LINK_TELL) {
@@ -474,6 +548,7 @@ void links_free(struct twin_node *n)
             sending_unlink(l, s);
             shard_free(n->shard, s);
         }
+        free(l->steps);
         free(l);
     }
     free(n->links);

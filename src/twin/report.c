@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "twin/folder.h"
+#include "twin/terminals.h"
 
 enum { EVENTS_MAX = 200000, PATH_SIZE = 512 };
 
@@ -169,6 +170,7 @@ static void figures_json(struct text *t, const struct world *w, double cpu_s)
     json_double(t, "repair_max_s", (double)f->repair_max / 1e9);
     json_double(t, "peak_rss_mib", peak_rss_mib());
     faults_json(w, t);
+    terminals_json(t, w);
     json_double(t, "battery_min_wh", (double)f->battery_min_mwh / 1000);
     json_double(t, "core_max_k", (double)f->core_max_mk / 1000);
     json_end(t);
@@ -240,6 +242,7 @@ static void report_people(const struct world *w, const struct twin_options *o, d
            mean_ms(f->restart_sum, f->restarts_measured) / 1000, (double)f->restart_max / 1e9,
            (unsigned long long)f->restarts_measured, mean_ms(f->repair_sum, f->repairs_measured) / 1000,
            (double)f->repair_max / 1e9, (unsigned long long)f->repairs_measured);
+    terminals_print(w);
     printf("  craft     battery at least %.1f Wh, core at most %.1f K\n", (double)f->battery_min_mwh / 1000,
            (double)f->core_max_mk / 1000);
     printf("  effort    %llu steps, %.1f s of one core, %.0f times real time, %.0f MiB at most\n", (unsigned long long)f->steps,
@@ -265,6 +268,11 @@ void report_print(struct report *r, struct world *w, double cpu_s)
     if (file) {
         fputs(text_string(&t), file);
         fclose(file);
+    }
+    FILE *acquisition = r->options->output ? create(r->options->output, "acquisition.csv") : NULL;
+    if (acquisition) {
+        terminals_csv(w, acquisition);
+        fclose(acquisition);
     }
     text_free(&t);
 }

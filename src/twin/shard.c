@@ -42,6 +42,14 @@ static void figures_fold(struct figures *into, struct figures *from)
     into->get_latency_max = MAX(into->get_latency_max, from->get_latency_max);
     into->battery_min_mwh = MIN(into->battery_min_mwh, from->battery_min_mwh);
     into->core_max_mk = MAX(into->core_max_mk, from->core_max_mk);
+    into->acquisitions += from->acquisitions;
+    into->acquisition_searches += from->acquisition_searches;
+    into->tracking_losses += from->tracking_losses;
+    into->acquisition_sum += from->acquisition_sum;
+    into->slew_sum += from->slew_sum;
+    into->acquisition_max = MAX(into->acquisition_max, from->acquisition_max);
+    for (size_t i = 0; i < ACQUISITION_CELLS; i++)
+        into->acquisition_cells[i] += from->acquisition_cells[i];
     fault_figures_fold(&into->faults, &from->faults);
     *from = (struct figures){.battery_min_mwh = UINT64_MAX};
 }

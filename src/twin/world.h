@@ -89,6 +89,9 @@ struct twin_node {
     mono_ns convicted_at, takeover_at, repair_at; /* of the last such event here, for the figures; 0: none is open */
 };
 
+enum { ACQUISITION_CELLS = 24 };
+#define ACQUISITION_CELL_NS (5 * NS_PER_S) /* the last cell holds what took longer */
+
 struct figures { /* sums, and extremes: shards have their own, which are folded into the world's at serial points */
     uint64_t puts_acked, puts_refused, gets_ok, gets_refused, deletes_acked, tasks_created, tasks_ended;
     uint64_t crashes, link_losses, bit_flips, frames, frames_lost, steps, facts;
@@ -105,6 +108,9 @@ struct figures { /* sums, and extremes: shards have their own, which are folded 
     struct fault_figures faults;
     uint64_t battery_min_mwh;
     uint32_t core_max_mk;
+    uint64_t acquisitions, acquisition_searches, tracking_losses; /* of optical links */
+    duration_ns acquisition_sum, acquisition_max, slew_sum; /* searching; turning before it */
+    uint64_t acquisition_cells[ACQUISITION_CELLS];
 };
 
 struct request_told { /* one request of a customer and its answer */

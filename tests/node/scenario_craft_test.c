@@ -153,6 +153,24 @@ static void wrong_classes_are_named_with_file_and_line(void **state)
     bad(HEAD "constellation:\n" SHELL "}\n" GROUND "craft: {battery_start: 0.1}\n", 7, "between 0.2 and 1");
 }
 
+static void terminals_must_carry_what_the_plan_promises(void **state)
+{
+    (void)state;
+#define FLEET HEAD "constellation:\n" SHELL "}\n" GROUND
+    struct scenario *s = good(FLEET "terminals: {rates: ladder}\nlinks: {elevation_min_deg: 10}\n");
+    assert_true(s->rates_by_terminals && s->clouds_on && s->jammer_count == 0);
+    assert_true(scenario_altitude_km(s, 1) > 530 && scenario_altitude_km(s, 1) < 560);
+    assert_true(scenario_slant_km(550, 0.0) > 2700 && scenario_slant_km(550, 0.0) < 2710 && (int)scenario_slant_km(550, 1.5707963) == 550);
+    scenario_free(s);
+    bad(FLEET "links: {range_max_km: 20000}\nterminals: {rates: ladder}\n", 8, "the lasers of box-4kw and box-4kw reach 10068 km");
+    bad(FLEET "craft: {terminals: {radio: {rain_db: 20}}}\nterminals: {rates: ladder}\n", 8, "carries nothing to the ground");
+    bad(FLEET "craft: {terminals: {optical: {count: 0}}}\nterminals: {rates: ladder}\n", 8, "reach 0 km");
+    bad(FLEET "terminals:\n  stations: [{gateway: sat-1, march_to_may: 0.5}]\n", 8, "one of the gateways");
+    bad(FLEET "terminals:\n  stations: [{gateway: gw-a, march: 0.5}]\n", 8, "did you mean `march_to_may`");
+    bad(FLEET "terminals:\n  jammers: [{band: sound, latitude_deg: 1, longitude_deg: 1, eirp_dbw: 1}]\n", 8, "radio optical");
+    bad(FLEET "terminals: {rates: fast}\n", 7, "plan ladder");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -160,6 +178,7 @@ int main(void)
         cmocka_unit_test_teardown(shells_have_classes_and_generations_of_their_own, forget),
         cmocka_unit_test_teardown(compute_and_storage_of_the_scenario_stand_above_the_class, forget),
         cmocka_unit_test_teardown(each_shipped_class_can_be_read_and_makes_sense, forget),
+        cmocka_unit_test_teardown(terminals_must_carry_what_the_plan_promises, forget),
         cmocka_unit_test_teardown(wrong_classes_are_named_with_file_and_line, forget),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
