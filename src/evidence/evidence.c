@@ -23,6 +23,7 @@ static const struct {
     void (*run)(struct evidence *e);
 } experiments[] = {
     {"links", experiment_links},       {"gaps", experiment_gaps},         {"loss", experiment_loss},   {"degradation", experiment_degradation},
+    {"latency", experiment_latency},
     {"campaign", experiment_campaign}, {"scale", experiment_scale},
 };
 
