@@ -63,9 +63,10 @@ static bool lane_is_willing(const struct world *w, const struct twin_node *n)
     scenario_config(w->scenario, n->id, 1, &c);
     struct craft_state craft = craft_state_of(&n->craft, &scenario_member(w->scenario, n->id)->craft);
     const uint64_t *m = node_metrics(n->node);
+    bool may_sign = w->now >= n->faults.full_until;
     bool charged = craft.battery_mwh >= (c.battery_floor_mwh + craft.battery_capacity_mwh) / 2;
     bool cool = c.core_limit_mk == 0 || craft.core_mk + 10000 <= c.core_limit_mk;
-    return c.lanes_millis >= 1000 && charged && cool && m[METRIC_TASKS_RUNNING] == 0;
+    return c.lanes_millis >= 1000 && may_sign && charged && cool && m[METRIC_TASKS_RUNNING] == 0;
 }
 
 /* Does a willing lane stand in the sink's part of the mesh? */
@@ -104,7 +105,8 @@ static void waits_of(struct world *w, const struct twin_node *n)
     for (size_t i = 0; i < TASKS_LOOKED_AT && compute_summary_at(node_compute(n->node), i, &t); i++) {
         if (t.sink != n->id || !task_waits(n, &t))
             continue;
-        bool near = willing_near(w, n->id);
+        bool may_sign = w->now >= n->faults.full_until; /* a sink whose disk is full can award nothing */
+        bool near = may_sign && willing_near(w, n->id);
         struct waiting *v = map_put(&all->waits, uid_span(&t.id), NULL);
         ASSERT(v != NULL);
         v->minutes = near && v->seen_at + 1 == all->samples ? v->minutes + 1 : near;
