@@ -71,6 +71,8 @@ static void crash_judge(struct world *w, void *context, uint64_t number)
     (void)context;
     (void)number;
     c->open = false;
+    if (world_node(w, c->victim)->node)
+        return; /* back before anybody had to know */
     /* Judge only what the promise covers: observers whose contact with the victim holds well beyond the bound. */
     node_id observers[2];
     size_t count = 0, peers;
