@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What the twin costs at scale, as ratios: times real time (wall, all threads), microseconds of CPU per node and virtual second, MiB per
+# What the twin costs at scale, as ratios: times real time (by wall, all threads; by CPU second, for busy machines), microseconds of CPU per node and virtual second, MiB per
 # node. Large constellations are run for two lengths; the difference is the steady state, without start, heal and the last reading.
 # twin_scale.sh [--short] leaves ten thousand out. Bounded: each run ends after 10 minutes (then the case prints nothing).
 set -euo pipefail
@@ -29,6 +29,7 @@ def case(name, scenario, short, long, flags):
         return
     virtual, nodes = b["virtual"] - a["virtual"], b["nodes"]
     for what, unit, value in (("times_real_time", "x", virtual / max(b["wall"] - a["wall"], 1e-6)),
+                              ("times_real_time_per_cpu", "x", virtual / max(b["cpu"] - a["cpu"], 1e-6)),
                               ("cpu_per_node_second", "us", (b["cpu"] - a["cpu"]) * 1e6 / virtual / nodes),
                               ("memory_per_node", "MiB", b["rss"] / nodes)):
         print(json.dumps({"name": "twin_scale_%s_%s" % (name, what), "unit": unit, "value": round(value, 3), "n": 1, "nodes": nodes,
