@@ -63,6 +63,10 @@ void checks_count(struct world *w, enum promise p, bool kept, const char *format
     r->evaluated++;
     if (kept)
         return;
+    if (w->beyond && p != PROMISE_I1) { /* more was lost than was promised: only honesty is demanded */
+        r->excused++;
+        return;
+    }
     if (r->violations++ > 0)
         return;
     char when[40];

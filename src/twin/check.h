@@ -29,7 +29,7 @@ enum promise {
 struct promise_result {
     const char *id, *text;
     const char *not_checked; /* why there is nothing to check in this run; NULL: it is checked */
-    uint64_t evaluated, violations;
+    uint64_t evaluated, violations, excused; /* excused: in runs beyond the policy */
     char first[240]; /* the first violation, with its time */
 };
 

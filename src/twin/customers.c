@@ -55,6 +55,9 @@ struct customer {
     bool bucket_ready;
     /* the final reading: every key of every customer through this gateway */
     uint8_t *verify; /* per key: VERIFY_* */
+    struct key_state *served_key; /* beyond the policy: what shows that the region still serves */
+    uint64_t serve_seed;
+    mono_ns serve_at;
     size_t verify_next, verify_open, verify_total, verify_left;
 };
 
@@ -131,7 +134,7 @@ static void ask(struct customer *c, struct object_request *r)
 
 /* ---- requests -------------------------------------------------------------------------------------------------------- */
 
-static void put(struct customer *c)
+static struct key_state *put(struct customer *c, uint64_t *seed)
 {
     struct key_state *key;
     if (c->key_count < KEYS_MAX && rng_chance(&c->rng, 0.7)) {
@@ -142,12 +145,13 @@ static void put(struct customer *c)
     }
     struct operation *o = key && !key->busy ? operation_new(c, OBJECT_PUT_BEGIN, key) : NULL;
     if (!o)
-        return;
+        return NULL;
     const struct scenario_workload *load = &c->gateway->world->scenario->workload;
-    o->content.seed = rng_u64(&c->rng) | 1;
+    *seed = o->content.seed = rng_u64(&c->rng) | 1;
     o->content.size = load->object_bytes_min + rng_below(&c->rng, load->object_bytes_max - load->object_bytes_min + 1);
     key->busy = true;
     ask(c, &(struct object_request){.op = OBJECT_PUT_BEGIN, .tag = o->tag, .key = span_text(key->name), .size = o->content.size});
+    return key;
 }
 
 static void get(struct customer *c)
@@ -241,7 +245,7 @@ void customer_happen(struct twin_node *gateway, uint32_t tag)
     const struct scenario_workload *l = &gateway->world->scenario->workload;
     double pick = rng_unit(&c->rng) * rate_of(l);
     if ((pick -= l->puts_per_hour) < 0)
-        put(c);
+        (void)put(c, &c->serve_seed);
     else if ((pick -= l->gets_per_hour) < 0)
         get(c);
     else if ((pick -= l->deletes_per_hour) < 0)
@@ -516,8 +520,61 @@ bool customers_verify_done(struct world *w)
     return left == 0;
 }
 
+/* Beyond the policy objects may be lost, but then to everybody, and every answer says so: an error, never "not found" or other bytes. */
+static void losses_count(struct world *w)
+{
+    const struct customer *first = &w->customers[0];
+    for (size_t k = 0; k < first->verify_total; k++) {
+        size_t read = 0;
+        for (size_t i = 0; i < w->customer_count; i++)
+            read += w->customers[i].verify[k] == VERIFY_DONE;
+        w->figures.objects_lost += read == 0;
+        checks_count(w, PROMISE_I1, read == 0 || read == w->customer_count, "%zu of %zu gateways could read %s within the bound after heal",
+                     read, w->customer_count, key_at(w, k)->name);
+    }
+}
+
+/* What is left must still take an object and give it back at each gateway. */
+void customers_serve_begin(struct world *w)
+{
+    for (size_t i = 0; i < w->customer_count; i++) {
+        struct customer *c = &w->customers[i];
+        c->served_key = NULL;
+        c->serve_at = w->now;
+    }
+}
+
+bool customers_serve_done(struct world *w)
+{
+    size_t served = 0;
+    for (size_t i = 0; i < w->customer_count; i++) {
+        struct customer *c = &w->customers[i];
+        bool idle = !c->served_key || !c->served_key->busy;
+        if (c->served_key && idle && c->served_key->is.seed == c->serve_seed)
+            served++;
+        else if (idle && w->now >= c->serve_at) { /* refused: again in a minute */
+            c->serve_at = w->now + NS_PER_MINUTE;
+            c->served_key = put(c, &c->serve_seed);
+        }
+    }
+    return served == w->customer_count;
+}
+
+void customers_serve_end(struct world *w)
+{
+    for (size_t i = 0; i < w->customer_count; i++) {
+        const struct customer *c = &w->customers[i];
+        checks_count(w, PROMISE_I1, c->served_key && c->served_key->is.seed == c->serve_seed,
+                     "gateway %u took no new object after heal, although satellites are left", c->gateway->id);
+    }
+}
+
 void customers_verify_end(struct world *w)
 {
+    if (w->beyond) {
+        losses_count(w);
+        return;
+    }
     for (size_t i = 0; i < w->customer_count; i++) {
         const struct customer *c = &w->customers[i];
         for (size_t k = 0; k < c->verify_total; k++)

@@ -55,6 +55,14 @@ void faults_print(const struct world *w)
             printf("%s%s %llu", comma, counts[i].name, (unsigned long long)counts[i].value), comma = ", ";
     if (comma[0] == ',')
         putchar('\n');
+    if (!w->beyond)
+        return;
+    printf("  beyond    %llu objects lost and reported so, %zu of %zu satellites left", (unsigned long long)w->figures.objects_lost,
+           faults_left(w), w->scenario->satellite_count);
+    for (size_t i = 0; i < PROMISE_COUNT; i++)
+        if (checks_results(w)[i].excused)
+            printf(", %s excused %llu times", checks_results(w)[i].id, (unsigned long long)checks_results(w)[i].excused);
+    putchar('\n');
 }
 
 void faults_json(const struct world *w, struct text *t)
@@ -63,6 +71,9 @@ void faults_json(const struct world *w, struct text *t)
     counts_of(&w->figures.faults, counts);
     for (size_t i = 0; i < COUNTS; i++)
         json_uint(t, counts[i].name, counts[i].value);
+    json_bool(t, "beyond_policy", w->beyond);
+    json_uint(t, "objects_lost", w->figures.objects_lost);
+    json_uint(t, "satellites_left", faults_left(w));
     json_object(t, "faults_happened");
     for (size_t k = 0; k < FAULT_KIND_COUNT; k++)
         json_uint(t, fault_kind_info((enum fault_kind)k)->word, w->figures.faults.happened[k]);

@@ -40,6 +40,14 @@ const struct twin_node *world_witness(const struct world *w)
     return &w->nodes[i];
 }
 
+size_t faults_left(const struct world *w)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < w->scenario->satellite_count; i++)
+        left += node_promised(&w->nodes[i]);
+    return left;
+}
+
 /* ---- nodes go and come ------------------------------------------------------------------------------------------------- */
 
 static void come_back(struct world *w, void *context, uint64_t number)

@@ -67,6 +67,7 @@ void faults_schedule(struct world *w);              /* asks for serial code at e
 void faults_heal(struct world *w);                  /* serial: the end of the safety phase; nothing lasts beyond it */
 void faults_close(struct world *w);
 const struct twin_node *world_witness(const struct world *w); /* the first node that the promises speak of */
+size_t faults_left(const struct world *w); /* satellites that the promises speak of */
 bool node_promised(const struct twin_node *n);      /* do the promises still speak of it? */
 
 /* fault_report.c */

@@ -313,6 +313,11 @@ void world_run(struct world *w)
     customers_verify_begin(w);
     run_until(w, w->now + bound, verified);
     customers_verify_end(w);
+    if (w->beyond && faults_left(w) >= 2) {
+        customers_serve_begin(w);
+        run_until(w, w->now + bound, customers_serve_done);
+        customers_serve_end(w);
+    }
     checks_final(w);
 }
 

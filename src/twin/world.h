@@ -94,6 +94,7 @@ enum { ACQUISITION_CELLS = 24 };
 
 struct figures { /* sums, and extremes: shards have their own, which are folded into the world's at serial points */
     uint64_t puts_acked, puts_refused, gets_ok, gets_refused, deletes_acked, tasks_created, tasks_ended;
+    uint64_t objects_lost; /* beyond the policy: read by nobody after heal, and said so */
     uint64_t crashes, link_losses, bit_flips, frames, frames_lost, steps, facts;
     duration_ns put_latency_sum, put_latency_max, get_latency_sum, get_latency_max;
     uint64_t convictions_measured;
@@ -224,6 +225,9 @@ void customers_gateway_ready(struct twin_node *gateway);
 bool customers_idle(const struct world *w);
 void customers_verify_begin(struct world *w); /* read everything back through every gateway */
 bool customers_verify_done(struct world *w); /* also asks for more */
+void customers_serve_begin(struct world *w); /* beyond the policy: a new object through every gateway */
+bool customers_serve_done(struct world *w);
+void customers_serve_end(struct world *w);
 void customers_verify_end(struct world *w);  /* what was never read breaks I1 */
 
 #endif
