@@ -373,7 +373,7 @@ static void get_answer(struct customer *c, struct operation *o, const struct obj
         node_promise(c->gateway, PROMISE_I1, get_right(&was, r), "gateway %u read %s: %s, %llu bytes, which was never acknowledged so",
                      c->gateway->id, was.key->name, err_name(r->status), (unsigned long long)was.got);
     } else {
-        node_figures(c->gateway)->gets_refused++;
+        node_figures(c->gateway)->gets_refused += !was.verifying;
         if (was.verifying) /* no holder is in reach at this instant: asked again, until the bound is over */
             c->verify[was.verify_index] = VERIFY_DUE;
     }
