@@ -242,16 +242,17 @@ static void write_row(struct writer *b, const struct world *w, const struct twin
     unsigned links = 0;
     for (size_t i = 0; ready && i < node_view(n->node)->count; i++)
         links += node_view(n->node)->members[i].link_up;
-    write_u8(b, (uint8_t)((n->node != NULL) | ready << 1 | (satellite && c.heater_on) << 2 | (satellite && c.shedding) << 3));
+    unsigned flags = (n->node ? 1u : 0u) | (ready ? 2u : 0u) | (satellite && c.heater_on ? 4u : 0u) | (satellite && c.shedding ? 8u : 0u);
+    write_u8(b, (uint8_t)flags);
     write_u8(b, (uint8_t)MIN(links, 255u));
-    write_u16(b, satellite ? (uint16_t)((uint64_t)c.battery_mwh * 1000 / MAX(c.battery_capacity_mwh, 1u)) : 0);
-    write_u16(b, satellite ? (uint16_t)(c.core_mk / 100) : 0);
-    write_u16(b, satellite ? (uint16_t)(c.radiator_mk / 100) : 0);
+    write_u16(b, (uint16_t)(satellite ? (uint64_t)c.battery_mwh * 1000 / MAX(c.battery_capacity_mwh, 1u) : 0));
+    write_u16(b, (uint16_t)(satellite ? c.core_mk / 100 : 0));
+    write_u16(b, (uint16_t)(satellite ? c.radiator_mk / 100 : 0));
     write_u32(b, satellite ? c.generation_mw : 0);
     write_u32(b, satellite ? c.load_mw : 0);
     write_u16(b, (uint16_t)(satellite ? c.sunlit : 0));
-    write_u16(b, m ? (uint16_t)MIN(m[METRIC_REPAIRS_QUEUED], (uint64_t)UINT16_MAX) : 0);
-    write_u16(b, m ? (uint16_t)MIN(m[METRIC_TASKS_RUNNING], (uint64_t)UINT16_MAX) : 0);
+    write_u16(b, (uint16_t)(m ? MIN(m[METRIC_REPAIRS_QUEUED], (uint64_t)UINT16_MAX) : 0));
+    write_u16(b, (uint16_t)(m ? MIN(m[METRIC_TASKS_RUNNING], (uint64_t)UINT16_MAX) : 0));
     write_u16(b, (uint16_t)MIN(n->lanes_busy_millis, (uint32_t)UINT16_MAX));
     write_u32(b, m ? (uint32_t)m[METRIC_OBJECTS] : 0);
     write_u32(b, m ? (uint32_t)m[METRIC_FACTS] : 0);
