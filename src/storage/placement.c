@@ -1,5 +1,7 @@
 #include "storage/placement.h"
 
+#include "orbit/sky.h"
+
 #include <string.h>
 
 #include "base/hash.h"
@@ -51,6 +53,14 @@ static uint64_t weight(const struct view_member *m)
     return MAX(w, UINT64_C(1));
 }
 
+duration_ns placement_far_light(const struct port *port, node_id node)
+{
+    if (!port->sky || node == port->config->self)
+        return 0;
+    duration_ns light = sky_light_time(port->sky, port->config->self, node, port->now.wall);
+    return light > NS_PER_S / 2 ? time_wall_to_mono(&port->now, 2 * light / NS_PER_MS * NS_PER_MS) : 0;
+}
+
 uint64_t placement_nearness(const struct port *port, node_id node, duration_ns within)
 {
     static const struct view_member beyond; /* the scope: neither a link nor a status */
@@ -61,7 +71,7 @@ uint64_t placement_nearness(const struct port *port, node_id node, duration_ns w
     if (!view_alive(port->view, node))
         return 0;
     view_reach(port->view, node, &reach_ns, &reach_wall);
-    if (reach_ns > within)
+    if (reach_ns > within && reach_ns > within + placement_far_light(port, node))
         return 0;
     const struct view_member *row = view_find(port->view, node), *m = row ? row : &beyond;
     uint64_t late_ms = (uint64_t)(reach_ns > 0 ? reach_ns / NS_PER_MS : 0);
@@ -179,7 +189,9 @@ err placement_choose(const struct port *port, const struct placement_query *q, u
     for (size_t i = 0; i < port->view->count; i++) {
         const struct view_member *m = &port->view->members[i];
         bool self = m->id == port->config->self;
-        bool may = self || view_reachable(port->view, m->id, (duration_ns)PLACEMENT_REACH_S * NS_PER_S);
+        const duration_ns reach = (duration_ns)PLACEMENT_REACH_S * NS_PER_S;
+        bool may = self || view_reachable(port->view, m->id, reach) ||
+                   (m->reach_ns > reach && view_reachable(port->view, m->id, reach + placement_far_light(port, m->id)));
         if (!may || listed(q->exclude, q->exclude_count, m->id))
             continue;
         if (q->no_bridges && q->policy.where == PLACE_ORBIT && m->role != ROLE_SATELLITE)

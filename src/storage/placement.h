@@ -41,4 +41,7 @@ err placement_choose(const struct port *port, const struct placement_query *q, u
 /* How good a source this member is now; greater is better, 0: not reachable. */
 uint64_t placement_nearness(const struct port *port, node_id node, duration_ns within);
 
+/* Twice the light time to a node so far away that it counts (whole milliseconds: every machine decides alike), else 0. */
+duration_ns placement_far_light(const struct port *port, node_id node);
+
 #endif

@@ -4,8 +4,6 @@
  */
 #include "storage/internal.h"
 
-#include "orbit/sky.h"
-
 struct request *request_new(struct storage *s, enum request_kind kind, void *owner, uint32_t slot, node_id node, uint64_t *id)
 {
     if (s->requests.count >= REQUESTS_MAX)
@@ -25,15 +23,6 @@ void request_end(struct storage *s, uint64_t id)
     map_remove_u64(&s->requests, id);
 }
 
-/* Twice the light time to a node so far away that it counts (whole milliseconds: every machine decides alike), else 0. */
-static duration_ns far_light(const struct storage *s, node_id node)
-{
-    if (!s->port->sky || node == s->port->config->self)
-        return 0;
-    duration_ns light = sky_light_time(s->port->sky, s->port->config->self, node, s->port->now.wall);
-    return light > NS_PER_S / 2 ? time_wall_to_mono(&s->port->now, 2 * light / NS_PER_MS * NS_PER_MS) : 0;
-}
-
 /* How long a node may take: two seconds, four times the way (but no more than 10 s beyond it), its bytes at a slow 2 MB/s, light there and back. */
 static duration_ns patience(const struct storage *s, node_id node, size_t bytes)
 {
@@ -41,7 +30,7 @@ static duration_ns patience(const struct storage *s, node_id node, size_t bytes)
     tai_ns reach_wall;
     view_reach(s->port->view, node, &reach, &reach_wall);
     reach = view_knows(s->port->view, node) ? MIN(MAX(reach, 0), 60 * NS_PER_S) : 0;
-    return TIMEOUT_S * NS_PER_S + MIN(4 * reach, reach + 10 * NS_PER_S) + (duration_ns)bytes * 500 + far_light(s, node);
+    return TIMEOUT_S * NS_PER_S + MIN(4 * reach, reach + 10 * NS_PER_S) + (duration_ns)bytes * 500 + placement_far_light(s->port, node);
 }
 
 static err ask(struct storage *s, struct request *q, uint64_t id, enum wire_type type, struct span body, struct slice payload, bool bulk)
@@ -90,7 +79,7 @@ static void answer(struct storage *s, node_id to, uint64_t request, enum wire_ty
                                                  .payload = payload,
                                                  .priority = type == WIRE_STORED ? 0 : 1,
                                                  .no_custody = true,
-                                                 .lifetime_ns = time_mono_to_wall(&s->port->now, 30 * NS_PER_S + far_light(s, to))});
+                                                 .lifetime_ns = time_mono_to_wall(&s->port->now, 30 * NS_PER_S + placement_far_light(s->port, to))});
     if (e != ERR_OK)
         port_trace(s->port, TRACE_REFUSED, to, "an answer could not be queued: %s", err_name(e));
 }
