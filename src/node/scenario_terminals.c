@@ -128,6 +128,41 @@ static err lasers_reach(struct scenario_reader *p, const yaml_node_t *n)
     return ERR_OK;
 }
 
+/* The next range beyond `km` at which some pair of classes changes its rate, and what every pair carries up to there. */
+static struct rate_step next_step(const struct scenario *s, double km)
+{
+    struct rate_step next = {.range_km = s->links.range_max_km, .rate_bps = s->links.isl_rate_bps};
+    for (int pass = 0; pass < 2; pass++) /* first the range, then the rate over it */
+        for (size_t a = 0; a < s->member_count; a++)
+            for (size_t b = a; b < s->member_count; b++) {
+                struct optical_step steps[OPTICAL_RUNGS_MAX];
+                uint32_t count = optical_ladder(&s->members[a].optical, &s->members[b].optical, 0.0, steps), k = 0;
+                while (k < count && (double)steps[k].range_m / 1000.0 < (pass ? next.range_km : km + 0.001))
+                    k++;
+                if (k < count && pass)
+                    next.rate_bps = MIN(next.rate_bps, steps[k].rate_bps);
+                else if (k < count)
+                    next.range_km = MIN(next.range_km, (double)steps[k].range_m / 1000.0);
+            }
+    return next;
+}
+
+/* What nodes may count on: the plan knows ranges, not classes. */
+static void plan_ladder(struct scenario *s)
+{
+    struct link_rules *r = &s->links;
+    r->ladder_count = 0;
+    for (double km = 0.0; km < r->range_max_km;) {
+        struct rate_step step = next_step(s, km);
+        km = step.range_km;
+        struct rate_step *last = r->ladder_count ? &r->ladder[r->ladder_count - 1] : NULL;
+        if (last && (last->rate_bps == step.rate_bps || r->ladder_count == SKY_LADDER_MAX))
+            *last = step; /* as fast a little further; or, with no room left, slower already before */
+        else
+            r->ladder[r->ladder_count++] = step;
+    }
+}
+
 static err ground_reached(struct scenario_reader *p, const yaml_node_t *n)
 {
     const struct scenario *s = p->scenario;
@@ -172,5 +207,7 @@ err scenario_read_terminals(struct scenario_reader *p, const yaml_node_t *top)
         if (s->sites[i].trajectory.body != BODY_EARTH)
             return yaml_fail(&p->yaml, n, "`rates: ladder` is for satellites and gateways of the Earth; %s is not", s->sites[i].name);
     TRY(lasers_reach(p, n));
+    if (s->satellite_count > 1 && !s->links.plan)
+        plan_ladder(s);
     return ground_reached(p, n);
 }

@@ -191,11 +191,14 @@ static duration_ns acquisition_time(struct link_end *l, enum link_kind kind)
     return MAX(slew + found.duration, NS_PER_MS);
 }
 
-static void steps_prepare(struct link_end *l, const struct contact *c)
+/* The plan says what the whole contact carries; with a ladder a line is faster while the ends are near. */
+static void rate_prepare(struct link_end *l, const struct contact *c)
 {
+    const struct world *w = l->node->world;
     if (!l->steps_known)
-        l->steps = terminal_steps_of(l->node->world, l->node->id, l->peer->id, (enum link_kind)c->kind);
+        l->steps = terminal_steps_of(w, l->node->id, l->peer->id, (enum link_kind)c->kind);
     l->steps_known = true;
+    l->rate_bps = l->steps && c->kind == LINK_ISL ? w->scenario->links.isl_rate_bps : c->rate_bps;
 }
 
 static uint64_t line_rate_bps(struct link_end *l)
@@ -207,8 +210,7 @@ static void begin_acquisition(struct link_end *l, const struct contact *c)
 {
     l->pending = true;
     l->epoch++;
-    l->rate_bps = c->rate_bps;
-    steps_prepare(l, c);
+    rate_prepare(l, c);
     crossing_begins(l);
     node_later(l->node, node_now(l->node) + acquisition_time(l, (enum link_kind)c->kind), HAPPEN_LINK_ACQUIRED, l->epoch, l);
 }
@@ -289,9 +291,8 @@ static void came_up(struct link_end *l, uint32_t epoch)
         return; /* the leading end hears of the reason, or sees it itself */
     l->up = true;
     l->epoch = epoch;
-    l->rate_bps = c->rate_bps;
     l->busy_until = node_now(l->node);
-    steps_prepare(l, c);
+    rate_prepare(l, c);
     crossing_begins(l);
     tell_node(l, true);
 }
