@@ -4,6 +4,8 @@
 #ifndef NOCT_CLI_TWIN_COMMAND_H
 #define NOCT_CLI_TWIN_COMMAND_H
 
+struct ranks;
+int twin_command_run_on(const struct ranks *ranks, int argc, char **argv); /* on several processes: cli/mpi_main.c */
 int twin_command_run(int argc, char **argv); /* argv[0] is the subcommand's name */
 int twin_command_campaign(int argc, char **argv);
 int twin_command_shrink(int argc, char **argv);

@@ -11,6 +11,7 @@
 #include "cli/twin_faults.h"
 #include "node/scenario.h"
 #include "twin/outputs.h"
+#include "twin/ranks.h"
 #include "twin/twin.h"
 
 static const char help[] =
@@ -64,6 +65,11 @@ static int run_asked(const struct scenario *s, const char *scenario_path, const 
 
 int twin_command_run(int argc, char **argv)
 {
+    return twin_command_run_on(NULL, argc, argv);
+}
+
+int twin_command_run_on(const struct ranks *ranks, int argc, char **argv)
+{
     const char *days = "1", *seed = NULL, *out = NULL, *threads = "0", *shards = "0", *outputs = NULL;
     char wrong[32];
     uint64_t thread_count, shard_count;
@@ -112,6 +118,11 @@ int twin_command_run(int argc, char **argv)
     char folder[256];
     snprintf(folder, sizeof folder, "%s/twin/%s-%llu", CLI_STATE_DEFAULT, s->name, (unsigned long long)o.seed);
     o.output = !out ? folder : strcmp(out, "-") == 0 ? NULL : out;
+    if (ranks) { /* no files; one of them speaks */
+        o.ranks = ranks;
+        o.output = NULL;
+        o.quiet |= ranks->rank > 0;
+    }
     if (o.output && !cli_scenario_keep(arguments.items[0], o.output)) {
         scenario_free(s);
         return CLI_FAILED;

@@ -83,12 +83,12 @@ void checks_kept(struct world *w, enum promise p, uint64_t count)
     w->checks->results[p].evaluated += count;
 }
 
-static void own_invariants(struct world *w, const struct twin_node *n)
+static void own_invariants(struct world *w, struct twin_node *n)
 {
     if (!n->node || !node_ready(n->node))
         return;
     const char *broken = node_check_failure(n->node);
-    checks_count(w, PROMISE_OWN, broken == NULL, "%s: a table of its plane %s contradicts itself", scenario_name(w->scenario, n->id),
+    node_promise(n, PROMISE_OWN, broken == NULL, "%s: a table of its plane %s contradicts itself", scenario_name(w->scenario, n->id),
                  broken ? broken : "");
 }
 
@@ -99,29 +99,21 @@ void checks_sample(struct world *w)
         check_facts_sample(w);
     check_objects_sample(w);
     check_tasks_sample(w, minute);
-    for (size_t i = 0; i < w->node_count && w->node_count <= CHECK_NODES_MAX; i++)
+    for (size_t i = 0; i < w->node_count && check_deep(w); i++)
         if (minute % 60 == i % 60)
             own_invariants(w, &w->nodes[i]);
 }
 
 bool checks_converged(struct world *w)
 {
-    uint64_t facts = 0;
-    bool first = true;
+    const struct node_summary *all = world_summaries(w, false);
+    const struct node_summary *first = NULL;
     for (size_t i = 0; i < w->node_count; i++) {
-        struct twin_node *n = &w->nodes[i];
-        if (!node_promised(n))
+        if (!node_promised(&w->nodes[i]))
             continue;
-        if (!n->node || !node_ready(n->node))
-            return false;
-        uint64_t digest = node_facts_digest(n->node);
-        if (first)
-            facts = digest;
-        first = false;
-        if (digest != facts)
-            return false;
-        struct compute_counts counts = compute_counts_of(node_compute(n->node));
-        if (counts.tasks_open > 0 || node_metrics(n->node)[METRIC_REPAIRS_QUEUED] > 0)
+        if (!first)
+            first = &all[i];
+        if (!all[i].ready || all[i].facts_digest != first->facts_digest || all[i].tasks_open > 0 || all[i].repairs_queued > 0)
             return false;
     }
     return true;

@@ -56,6 +56,7 @@ void checks_final(struct world *w);
 
 /* check_probes.c: rare branches and edges (core/probe.def), summed over nodes and boots. */
 void check_probes_fold(const struct twin_node *n);  /* before its memory is gone, and at the end */
+void check_probes_add(struct world *w, const uint64_t counts[PROBE_COUNT]); /* those of another rank */
 const uint64_t *check_probes(const struct world *w);                 /* PROBE_COUNT sums, after checks_final */
 void check_probes_json(struct text *t, const struct world *w);       /* "probes": {name: count}, "probes_never": [name] */
 void check_audit_json(struct text *t, const struct world *w);        /* how many facts the auditor judged, how many exactly */

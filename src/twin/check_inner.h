@@ -33,6 +33,12 @@ struct checks {
     uint64_t audit_facts, audit_cuts_exact;
 };
 
+/* Do the checkers that look into many nodes' memory run? */
+static inline bool check_deep(const struct world *w)
+{
+    return w->node_count <= CHECK_NODES_MAX && !w->ranks;
+}
+
 /* check_facts.c */
 void check_knowledge_open(struct world *w);
 void check_knowledge_close(struct world *w);

@@ -28,8 +28,8 @@ struct deletions {
 void check_objects_open(struct world *w)
 {
     struct checks *c = w->checks;
-    if (w->node_count > CHECK_NODES_MAX) {
-        c->results[PROMISE_I10].not_checked = "the content of disks is recorded up to 100 nodes";
+    if (!check_deep(w)) {
+        c->results[PROMISE_I10].not_checked = "the content of disks is recorded up to 100 nodes, in one process";
         return;
     }
     c->shelves = calloc(w->node_count, sizeof *c->shelves);

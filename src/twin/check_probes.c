@@ -12,6 +12,12 @@ void check_probes_fold(const struct twin_node *n)
         n->world->checks->probes[i] += counts[i];
 }
 
+void check_probes_add(struct world *w, const uint64_t counts[PROBE_COUNT])
+{
+    for (size_t i = 0; i < PROBE_COUNT; i++)
+        w->checks->probes[i] += counts[i];
+}
+
 const uint64_t *check_probes(const struct world *w)
 {
     return w->checks->probes;

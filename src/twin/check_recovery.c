@@ -98,7 +98,7 @@ static void crash_judge(struct world *w, void *context, uint64_t number)
 void checks_crash(struct world *w, struct twin_node *n)
 {
     struct crash_watch *c = &w->checks->watch;
-    if (c->open)
+    if (c->open || w->ranks) /* who is connected to whom, no single rank knows */
         return;
     size_t peers, observers = 0;
     node_id one = NODE_NONE;
@@ -133,7 +133,7 @@ static void recovery_measure(struct world *w, struct twin_node *n, const struct 
         n->convicted = t->about;
     } else if (t->id == TRACE_TASK_TAKEOVER) { /* of the dead only: a lane that failed is taken over, too */
         const struct twin_node *victim = world_node(w, t->about);
-        n->takeover_at = victim && !victim->node && n->convicted == t->about ? n->convicted_at : 0;
+        n->takeover_at = victim && !victim->up && n->convicted == t->about ? n->convicted_at : 0;
     } else if (t->id == TRACE_TASK_ENDED) {
         n->takeover_at = 0;
     } else if (t->id == TRACE_TASK_STARTED && n->takeover_at) {

@@ -3,6 +3,7 @@
  */
 #include "twin/faults.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "twin/fault_draw.h"
@@ -54,13 +55,13 @@ static void come_back(struct world *w, void *context, uint64_t number)
 {
     struct twin_node *n = context;
     (void)number;
-    if (!n->node && !n->faults.dead && !w->healing)
+    if (!n->up && !n->faults.dead && !w->healing)
         node_boot(n);
 }
 
 static void crash(struct world *w, struct twin_node *n, const struct fault *f)
 {
-    if (!n->node)
+    if (!n->up)
         return;
     w->figures.crashes++;
     checks_crash(w, n);
@@ -81,7 +82,7 @@ static void replace(struct world *w, void *context, uint64_t number)
 
 static void lose(struct world *w, struct twin_node *n, const struct fault *f)
 {
-    if (n->node) {
+    if (n->up) {
         w->figures.crashes++;
         checks_crash(w, n);
         node_crash(n);
@@ -127,8 +128,9 @@ static void wire_disturb(struct world *w, struct twin_node *n, const struct faul
 static void flip(struct world *w, struct twin_node *n, const struct fault *f)
 {
     struct rng r = rng_stream(f->draw, 0x666c6970);
+    (void)w;
     for (int64_t i = 0; i < f->value; i++)
-        w->figures.bit_flips += virtual_disk_flip(&n->disk, areas[f->choice], &r);
+        node_figures(n)->bit_flips += virtual_disk_flip(&n->disk, areas[f->choice], &r);
 }
 
 static void disk_fill(struct world *w, struct twin_node *n, const struct fault *f)
@@ -266,6 +268,19 @@ void faults_schedule(struct world *w)
 {
     for (size_t i = 0; i < w->plan.count; i++)
         world_serially(w, WORLD_START_NS + w->plan.faults[i].at, happen, NULL, i);
+}
+
+/* Replacement and equivocation read one node's facts and let all others know: its memory would have to be everywhere. */
+bool faults_fit_ranks(const struct world *w)
+{
+    for (size_t i = 0; i < w->plan.count; i++) {
+        const struct fault *f = &w->plan.faults[i];
+        if (f->kind == FAULT_EQUIVOCATE || (f->kind == FAULT_LOSS && f->value > 0)) {
+            fprintf(stderr, "twin: replaced and equivocating nodes need a run in one process: leave them out of the fault plan\n");
+            return false;
+        }
+    }
+    return true;
 }
 
 void faults_heal(struct world *w)

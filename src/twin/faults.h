@@ -64,6 +64,7 @@ void faults_give(struct world *w, const struct fault_plan *plan, bool beyond); /
 void faults_exceed(struct world *w); /* before world_run: draws the plan again, beyond the policy */
 void faults_without(struct world *w, node_id node); /* before world_run: this node never boots */
 void faults_schedule(struct world *w);              /* asks for serial code at each instant of the plan */
+bool faults_fit_ranks(const struct world *w);       /* false, and a sentence on stderr: some need one process */
 void faults_heal(struct world *w);                  /* serial: the end of the safety phase; nothing lasts beyond it */
 void faults_close(struct world *w);
 const struct twin_node *world_witness(const struct world *w); /* the first node that the promises speak of */

@@ -324,7 +324,10 @@ void link_node_changed(struct twin_node *n)
 void link_cut(struct world *w, node_id a, node_id b, mono_ns until)
 {
     for (int i = 0; i < 2; i++) {
-        struct link_end *l = end_of(world_node(w, i ? b : a), i ? a : b);
+        struct twin_node *n = world_node(w, i ? b : a);
+        if (!n->shard->here)
+            continue;
+        struct link_end *l = end_of(n, i ? a : b);
         l->cut_until = MAX(l->cut_until, until);
         evaluate(l);
         node_later(l->node, until, HAPPEN_LINK_EDGE, 0, l);

@@ -46,20 +46,32 @@ static size_t padded(size_t size)
     return (size + 7) & ~(size_t)7;
 }
 
+static void records_room(struct shard *s, size_t size)
+{
+    if (s->records_size + size <= s->records_capacity)
+        return;
+    s->records_capacity = MAX(2 * s->records_capacity, s->records_size + size + 4096);
+    s->records = realloc(s->records, s->records_capacity);
+    ASSERT(s->records != NULL);
+}
+
+void records_give(struct shard *s, const uint8_t *bytes, size_t size)
+{
+    records_room(s, size);
+    memcpy(s->records + s->records_size, bytes, size);
+    s->records_size += size;
+}
+
 static void record_add(struct shard *s, const struct record *r, const void *bytes)
 {
-    if (!s->world->engine->in_window || s->world->shard_count == 1) {
+    if (!s->world->ranks && (!s->world->engine->in_window || s->world->shard_count == 1)) {
         mono_ns now = s->world->now;
         tell(s->world, r, bytes);
         s->world->now = s->world->engine->in_window ? r->at : now;
         return;
     }
     size_t size = sizeof *r + padded(r->size);
-    if (s->records_size + size > s->records_capacity) {
-        s->records_capacity = MAX(2 * s->records_capacity, s->records_size + size + 4096);
-        s->records = realloc(s->records, s->records_capacity);
-        ASSERT(s->records != NULL);
-    }
+    records_room(s, size);
     memcpy(s->records + s->records_size, r, sizeof *r);
     if (r->size)
         memcpy(s->records + s->records_size + sizeof *r, bytes, r->size);

@@ -25,7 +25,7 @@ struct figures *node_figures(struct twin_node *n)
     return &n->shard->figures;
 }
 
-static void figures_fold(struct figures *into, struct figures *from)
+void figures_fold(struct figures *into, struct figures *from)
 {
     into->puts_acked += from->puts_acked;
     into->puts_refused += from->puts_refused;
@@ -33,6 +33,7 @@ static void figures_fold(struct figures *into, struct figures *from)
     into->gets_refused += from->gets_refused;
     into->deletes_acked += from->deletes_acked;
     into->tasks_created += from->tasks_created;
+    into->bit_flips += from->bit_flips;
     into->frames += from->frames;
     into->frames_lost += from->frames_lost;
     into->steps += from->steps;
@@ -60,10 +61,16 @@ void shards_stand_at(struct world *w, mono_ns at)
     for (size_t i = 0; i < w->shard_count; i++) {
         struct shard *s = &w->shards[i];
         s->now = at;
+        if (w->ranks) {
+            struct figures copy = s->figures;
+            figures_fold(&w->engine->own_figures, &copy);
+        }
         figures_fold(&w->figures, &s->figures);
         for (size_t p = 0; p < PROMISE_COUNT; p++)
-            if (s->kept[p])
+            if (s->kept[p]) {
                 checks_kept(w, (enum promise)p, s->kept[p]);
+                w->engine->own_kept[p] += s->kept[p];
+            }
         memset(s->kept, 0, sizeof s->kept);
     }
     memos_share(w);
@@ -164,6 +171,10 @@ void host_bufs_drop(struct twin_node *n)
 
 void node_later(struct twin_node *n, mono_ns at, enum happening kind, uint32_t number, void *data)
 {
+    if (!n->shard->here) {
+        ASSERT(data == NULL); /* serial code that all ranks run */
+        return;
+    }
     queue_add(&n->shard->queue, &(struct queue_entry){.at = at, .order = queue_order(n->id, n->id, n->sequence++), .kind = kind,
                                                       .number = number, .data = data});
 }
@@ -184,11 +195,11 @@ void node_post(struct twin_node *from, struct twin_node *to, mono_ns at, enum ha
     struct shard *s = from->shard, *t = to->shard;
     const struct queue_entry e = {.at = at, .order = queue_order(to->id, from->id, from->sequence++), .kind = kind,
                                   .number = number, .data = data};
-    if (s == t || !engine->in_window) {
+    if (s == t || (!engine->in_window && t->here)) {
         queue_add(&t->queue, &e);
         return;
     }
-    ASSERT(at >= s->window_end); /* nothing reaches another shard within the window */
+    ASSERT(s->here && (at >= s->window_end || !engine->in_window)); /* nothing reaches another shard within the window */
     outbox_add(&s->outboxes[engine->parity][t->index], &e);
     s->posted_to[engine->parity] |= 1ull << t->index;
     s->posted_first = MIN(s->posted_first, at);
@@ -245,7 +256,8 @@ static void shard_run(struct shard *s)
 static void shard_job(void *world, size_t index)
 {
     struct world *w = world;
-    shard_run(&w->shards[index]);
+    if (w->shards[index].here)
+        shard_run(&w->shards[index]);
 }
 
 static uint64_t steps_so_far(const struct world *w)
@@ -273,12 +285,14 @@ void shards_window(struct world *w, mono_ns end)
         engine->crowded_windows++;
     } else {
         for (size_t i = 0; i < w->shard_count; i++)
-            shard_run(&w->shards[i]);
+            shard_job(w, i);
     }
     engine->in_window = false;
     if (engine->pool) /* the last windows tell how full the next one will be */
         engine->steps_expected = (7 * engine->steps_expected + (steps_so_far(w) - before) + 7) / 8;
-    if (w->shard_count > 1)
+    if (w->ranks)
+        ranks_flush(w);
+    else if (w->shard_count > 1)
         records_tell(w);
 }
 
@@ -287,7 +301,7 @@ void shards_window(struct world *w, mono_ns end)
 static void shard_open(struct world *w, uint32_t index)
 {
     struct shard *s = &w->shards[index];
-    *s = (struct shard){.world = w, .index = index, .now = w->now, .posted_first = TIME_NEVER, .light_min = TIME_NEVER,
+    *s = (struct shard){.world = w, .index = index, .here = true, .now = w->now, .posted_first = TIME_NEVER, .light_min = TIME_NEVER,
                         .figures.battery_min_mwh = UINT64_MAX};
     for (int p = 0; p < 2; p++) {
         s->outboxes[p] = calloc(SHARDS_MAX, sizeof *s->outboxes[p]);
@@ -319,6 +333,10 @@ void shards_partition(struct world *w, size_t count)
     ASSERT(w->shard_count == 1 && count >= 1 && count <= SHARDS_MAX);
     while (w->shard_count < count)
         shard_open(w, (uint32_t)w->shard_count++);
+    for (size_t i = 0; i < count && w->ranks; i++) {
+        w->shards[i].rank = (unsigned)(i * w->ranks->count / count);
+        w->shards[i].here = w->shards[i].rank == w->ranks->rank;
+    }
     const struct site **order = calloc(MAX(s->satellite_count, (size_t)1), sizeof(struct site *));
     ASSERT(order != NULL);
     for (size_t i = 0; i < s->satellite_count; i++)
@@ -330,8 +348,13 @@ void shards_partition(struct world *w, size_t count)
     struct queue all = w->shards[0].queue;
     w->shards[0].queue = (struct queue){0};
     struct queue_entry q;
-    while (queue_take(&all, &q))
-        queue_add(&world_node(w, queue_order_to(q.order))->shard->queue, &q);
+    while (queue_take(&all, &q)) {
+        struct shard *home = world_node(w, queue_order_to(q.order))->shard;
+        if (home->here)
+            queue_add(&home->queue, &q);
+        else
+            entry_drop(world_node(w, queue_order_to(q.order)), &q);
+    }
     queue_free(&all);
 }
 

@@ -40,6 +40,8 @@ struct memo { /* verdicts on signatures: (digest, verdict), open addressing */
 struct shard {
     struct world *world;
     uint32_t index;
+    unsigned rank; /* who runs it */
+    bool here;
     mono_ns now, window_end;
     struct queue queue;
     struct outbox *outboxes[2]; /* by parity of the window; shard_count each */
@@ -66,18 +68,24 @@ struct engine { /* what runs the shards; changes in serial code only */
     struct memo known;     /* verdicts of all shards */
     struct lights *lights;
     struct pool *pool;     /* NULL: one thread */
+    struct ranks_state *ranks_state; /* ranks.c */
+    struct figures own_figures;      /* with ranks: what this one alone has counted */
+    uint64_t own_kept[PROMISE_COUNT];
+    uint64_t end_digest;
     uint64_t steps_expected; /* in the next window */
     uint64_t windows, crowded_windows; /* all; those that were given to threads */
 };
 
 /* shard.c */
 void shards_open(struct world *w);                    /* one shard with all nodes */
-void shards_partition(struct world *w, size_t count); /* before anything ran: moves nodes and what stands in queues */
+void shards_partition(struct world *w, size_t count); /* at least one per rank; before anything ran: moves nodes and what stands in queues */
 void shards_close(struct world *w);
 mono_ns shards_next(const struct world *w);           /* earliest event, in queues and outboxes; TIME_NEVER: none */
 void shards_window(struct world *w, mono_ns end);     /* runs everything before `end`, tells observers */
 void shards_stand_at(struct world *w, mono_ns at);    /* a serial point: clocks, figures, verdicts */
 duration_ns shards_lookahead(const struct world *w);  /* TIME_NEVER: nothing crosses */
+void figures_fold(struct figures *into, struct figures *from); /* and empties `from` */
+void ranks_free(struct world *w);                     /* ranks.c */
 void *shard_alloc(struct shard *s, size_t size);      /* not zeroed; aborts when the machine has no more */
 void shard_free(struct shard *s, void *block);        /* of any shard's; NULL is allowed */
 
@@ -85,6 +93,7 @@ void shard_free(struct shard *s, void *block);        /* of any shard's; NULL is
 void record_trace(struct twin_node *n, const struct effect_trace *t);
 void record_frame(struct twin_node *from, node_id to, const void *bytes, size_t size, bool lost);
 void record_request(struct twin_node *gateway, const struct request_told *told);
+void records_give(struct shard *s, const uint8_t *bytes, size_t size); /* records of a shard that another rank runs */
 void records_tell(struct world *w);                   /* serial: everything written down in the last window, in order */
 
 /* step.c */

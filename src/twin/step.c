@@ -150,8 +150,11 @@ void node_event(struct twin_node *n, struct event *e)
 void node_boot(struct twin_node *n)
 {
     struct world *w = n->world;
-    ASSERT(!n->node && !w->engine->in_window);
+    ASSERT(!n->up && !w->engine->in_window);
     n->boot++;
+    n->up = true;
+    if (!n->shard->here)
+        return;
     struct start start = {.sky = w->sky, .crypto = node_crypto(n), .roster = w->roster};
     memcpy(start.root_public_key, w->root_public, 32);
     scenario_config(w->scenario, n->id, n->boot, &start.config);
@@ -170,7 +173,10 @@ void node_boot(struct twin_node *n)
 
 void node_crash(struct twin_node *n)
 {
-    ASSERT(n->node && !n->world->engine->in_window);
+    ASSERT(n->up && !n->world->engine->in_window);
+    n->up = false;
+    if (!n->shard->here)
+        return;
     check_probes_fold(n);
     n->node = NULL; /* whatever it held in memory is gone */
     n->alarm_at = TIME_NEVER;

@@ -71,7 +71,7 @@ int twin_run(const struct scenario *s, const struct twin_options *options)
         return 1;
     }
     double started = cpu_seconds();
-    err e = world_open(&w, s, options->seed, (duration_ns)(options->days * 86400e9), !options->no_faults);
+    err e = world_open_on(&w, s, options->seed, (duration_ns)(options->days * 86400e9), !options->no_faults, options->ranks);
     if (e != ERR_OK) {
         fprintf(stderr, "twin: the scenario cannot be simulated: %s\n", err_text(e));
         report_close(&report);
@@ -85,6 +85,11 @@ int twin_run(const struct scenario *s, const struct twin_options *options)
         faults_exceed(w);
     for (size_t i = 0; i < options->without_count; i++)
         faults_without(w, options->without[i]);
+    if (w->ranks && !faults_fit_ranks(w)) {
+        report_close(&report);
+        world_close(w);
+        return 1;
+    }
     faults_write(w, options->output);
     w->threads = options->threads;
     w->shards_wanted = options->shards;
@@ -100,7 +105,8 @@ int twin_run(const struct scenario *s, const struct twin_options *options)
     world_run(w);
     bool written = files_close(&files, w, options);
     uint64_t violations = checks_violations(w);
-    report_print(&report, w, cpu_seconds() - started);
+    if (!w->ranks || w->ranks->rank == 0)
+        report_print(&report, w, cpu_seconds() - started);
     report_plots(&report, w);
     report_close(&report);
     world_close(w);

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 struct scenario;
+struct ranks;
 struct fault_plan;
 
 /* For a run that people watch: called every second of virtual time, serially; may wait. */
@@ -27,6 +28,7 @@ struct twin_options {
     double days;
     uint64_t seed;
     bool json, quiet, no_faults;
+    const struct ranks *ranks; /* NULL: one process; else no files, and only rank 0 reports */
     unsigned threads;   /* 0: as many as serve */
     size_t shards;      /* 0: as many as serve the threads */
     const char *output; /* folder; NULL: no files */

@@ -73,7 +73,7 @@ static void plan(struct world *w, void *context, uint64_t number)
 static void boot(struct world *w, void *context, uint64_t number)
 {
     (void)context;
-    if (!w->nodes[number].node && !w->nodes[number].faults.dead)
+    if (!w->nodes[number].up && !w->nodes[number].faults.dead)
         node_boot(&w->nodes[number]);
 }
 
@@ -144,18 +144,21 @@ static void node_prepare(struct world *w, size_t i)
     n->craft_at = s->epoch;
 }
 
-err world_open(struct world **out, const struct scenario *s, uint64_t seed, duration_ns duration, bool faults_on)
+err world_open_on(struct world **out, const struct scenario *s, uint64_t seed, duration_ns duration, bool faults_on,
+                  const struct ranks *ranks)
 {
     struct world *w = calloc(1, sizeof *w);
     ASSERT(w != NULL);
     w->scenario = s;
     w->seed = seed;
     w->duration = duration;
+    w->ranks = ranks && ranks->count > 1 ? ranks : NULL;
     w->faults_on = faults_on;
     w->now = WORLD_START_NS;
     w->figures.battery_min_mwh = UINT64_MAX;
     w->engine = calloc(1, sizeof *w->engine);
     ASSERT(w->engine != NULL);
+    w->engine->own_figures.battery_min_mwh = UINT64_MAX;
     w->engine->modelled = strcmp(s->fact_security, "modelled") == 0;
     shards_open(w);
     w->node_count = s->site_count;
@@ -170,6 +173,11 @@ err world_open(struct world **out, const struct scenario *s, uint64_t seed, dura
     customers_open(w);
     faults_open(w);
     return ERR_OK;
+}
+
+err world_open(struct world **out, const struct scenario *s, uint64_t seed, duration_ns duration, bool faults_on)
+{
+    return world_open_on(out, s, seed, duration, faults_on, NULL);
 }
 
 void world_close(struct world *w)
@@ -191,6 +199,7 @@ void world_close(struct world *w)
     pool_close(w->engine->pool);
     lights_close(w);
     memos_free(w);
+    ranks_free(w);
     shards_close(w);
     customers_close(w);
     checks_close(w);
@@ -229,33 +238,37 @@ static bool run_until(struct world *w, mono_ns until, bool (*done)(struct world 
 {
     mono_ns ask_at = done ? w->now + NS_PER_S : TIME_NEVER;
     for (;;) {
-        mono_ns next = shards_next(w), serial = queue_next(&w->engine->serial), first = MIN(next, serial);
+        mono_ns next = shards_next(w), serial = queue_next(&w->engine->serial);
+        duration_ns ahead = shards_lookahead(w);
+        ranks_least(w, &next, &serial, &ahead);
+        mono_ns first = MIN(next, serial);
         if (first > until)
             break;
         if (first >= ask_at) {
             shards_stand_at(w, ask_at);
-            if (done(w))
+            if (ranks_agree(w, done(w)))
                 return true;
+            ranks_flush(w);
             ask_at += NS_PER_S;
             continue;
         }
         if (serial <= next) {
             shards_stand_at(w, serial);
             serial_run(w);
+            ranks_flush(w);
             progress(w);
             continue;
         }
-        duration_ns ahead = shards_lookahead(w);
         mono_ns end = ahead >= TIME_NEVER - next ? TIME_NEVER : next + ahead;
         shards_window(w, MIN(MIN(end, serial), MIN(ask_at, until + 1)));
     }
     shards_stand_at(w, until);
-    return done ? done(w) : false;
+    return done ? ranks_agree(w, done(w)) : false;
 }
 
 static bool quiet(struct world *w)
 {
-    return customers_idle(w) && checks_converged(w);
+    return ranks_agree(w, customers_idle(w)) && checks_converged(w);
 }
 
 static bool verified(struct world *w)
@@ -278,6 +291,10 @@ static void start(struct world *w)
 {
     unsigned threads = threads_of(w);
     size_t shards = w->shards_wanted ? w->shards_wanted : threads == 1 ? 1 : SHARDS_PER_THREAD * threads;
+    if (w->ranks && !w->shards_wanted)
+        shards *= w->ranks->count;
+    if (w->ranks)
+        shards = MAX(shards, (size_t)w->ranks->count);
     shards_partition(w, MIN(shards, (size_t)SHARDS_MAX));
     if (threads > 1)
         w->engine->pool = pool_open(threads);
@@ -293,6 +310,19 @@ static void start(struct world *w)
     world_serially(w, w->now + SAMPLE_INTERVAL, sample, NULL, 0);
 }
 
+/* Folded over nodes in order, so that it does not depend on how their steps lay between each other. */
+static uint64_t digest_of(struct world *w)
+{
+    const struct node_summary *all = world_summaries(w, true);
+    uint64_t d = w->seed;
+    for (size_t i = 0; i < w->node_count; i++) {
+        d = hash_mix(d, all[i].steps_digest);
+        if (w->nodes[i].up)
+            d = hash_mix(d, all[i].state_digest ^ all[i].facts_digest);
+    }
+    return hash_mix(d, w->figures.steps);
+}
+
 /* The safety phase with faults, then heal, then convergence within a bound, then every acknowledged object is read back. */
 void world_run(struct world *w)
 {
@@ -302,15 +332,17 @@ void world_run(struct world *w)
     w->healing = true;
     faults_heal(w);
     for (size_t i = 0; i < w->node_count; i++)
-        if (!w->nodes[i].node && !w->nodes[i].faults.dead)
+        if (!w->nodes[i].up && !w->nodes[i].faults.dead)
             node_boot(&w->nodes[i]);
+    ranks_flush(w);
     mono_ns healed_at = w->now;
-    duration_ns bound = check_heal_bound(w);
+    duration_ns bound = ranks_most(w, check_heal_bound(w));
     w->figures.heal_bound_ns = bound;
     bool converged = run_until(w, w->now + bound, quiet);
     w->figures.converge_ns = w->now - healed_at;
     checks_count(w, PROMISE_I12, converged, "no convergence within %lld s after heal", (long long)(bound / NS_PER_S));
     customers_verify_begin(w);
+    ranks_flush(w);
     run_until(w, w->now + bound, verified);
     customers_verify_end(w);
     if (w->beyond && faults_left(w) >= 2) {
@@ -319,17 +351,14 @@ void world_run(struct world *w)
         customers_serve_end(w);
     }
     checks_final(w);
+    ranks_flush(w);
+    shards_stand_at(w, w->now);
+    ranks_total(w);
+    w->engine->end_digest = digest_of(w);
 }
 
-/* Folded over nodes in order, so that it does not depend on how their steps lay between each other. */
+/* As world_run left it; while a run goes on, of what is here. */
 uint64_t world_end_digest(struct world *w)
 {
-    uint64_t d = w->seed;
-    for (size_t i = 0; i < w->node_count; i++) {
-        const struct twin_node *n = &w->nodes[i];
-        d = hash_mix(d, n->digest);
-        if (n->node)
-            d = hash_mix(d, node_digest(n->node) ^ node_facts_digest(n->node));
-    }
-    return hash_mix(d, w->figures.steps);
+    return w->engine->end_digest ? w->engine->end_digest : digest_of(w);
 }

@@ -9,6 +9,7 @@
  * Order:   instant, then destination, source, the source's count. So a run is one history, decided by scenario and seed:
  *          neither threads nor shards nor ranks change a digest, a figure or a line of a log.
  * Rules for models:
+ *          - serial code asks n->up whether a node lives; n->node, n->disk, … only where the node is here.
  *          - code that runs for a node (n) uses node_now(n), n->shard->figures, n's own random streams, node_post() and
  *            node_promise(); it looks at no other node.
  *          - serial code (world_serially() callbacks, on_sample, fault_happen, checks_*) uses w->now, w->figures and
@@ -35,6 +36,7 @@
 #include "twin/fault_plan.h"
 #include "twin/faults.h"
 #include "twin/queue.h"
+#include "twin/ranks.h"
 #include "twin/virtual_disk.h"
 
 #define WORLD_START_NS (10 * NS_PER_S)  /* monotonic time at the scenario's epoch: never zero */
@@ -59,7 +61,8 @@ struct checks;
 
 struct twin_node {
     node_id id;
-    struct node *node; /* NULL while down; changes in serial code only */
+    struct node *node; /* NULL while down, and always where another rank has it; changes in serial code only */
+    bool up;           /* lives, here or elsewhere; changes in serial code only */
     struct shard *shard;
     struct world *world;
     uint64_t digest;   /* running: every step and what it did */
@@ -145,6 +148,7 @@ struct world {
     size_t shard_count;
     unsigned threads;        /* set before world_run: 0 is as many as serve; the digest does not depend on it */
     size_t shards_wanted;    /* set before world_run: 0 is as many as serve the threads; neither does it on this */
+    const struct ranks *ranks; /* NULL: one process */
     struct engine *engine;   /* shard.h */
     struct fault_plan plan;
     bool beyond;             /* the plan exceeds the policy: only honest detection is demanded */
@@ -171,6 +175,8 @@ struct figures *node_figures(struct twin_node *n);   /* to add to, in code that 
 
 /* world.c */
 err world_open(struct world **out, const struct scenario *s, uint64_t seed, duration_ns duration, bool faults_on) MUST_USE;
+err world_open_on(struct world **out, const struct scenario *s, uint64_t seed, duration_ns duration, bool faults_on,
+                  const struct ranks *ranks) MUST_USE; /* the same on several processes; `ranks` is borrowed */
 void world_close(struct world *w);
 void world_observe(struct world *w, const struct observer *o); /* copied; at most OBSERVERS_MAX */
 void world_run(struct world *w);                     /* to the end of `duration`, then heal and converge */
