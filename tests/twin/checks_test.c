@@ -64,7 +64,7 @@ static void lie(void *context, struct world *w)
     for (uint32_t i = 0; i < w->customer_count; i++) {
         struct twin_node *gateway = &w->nodes[w->scenario->satellite_count + i];
         for (int k = 0; k < 4; k++)
-            customer_happen(gateway);
+            customer_happen(gateway, 0);
         for (uint64_t tag = 1; tag < 400; tag++) {
             struct object_reply r = {.op = OBJECT_GET, .client = SERVICE_REGION, .tag = tag, .status = ERR_OK, .final = true,
                                      .data = slice_borrowed(SPAN_LITERAL("never written"))};
