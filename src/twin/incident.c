@@ -51,7 +51,7 @@ struct incident {
     uint8_t *genesis;
     bool started; /* the START event was fed */
     struct signed_record *given;
-    size_t given_count, given_used;
+    size_t given_count, given_used, given_capacity;
     struct held *held;
     size_t held_count, held_capacity;
     struct heap scratch;
@@ -389,6 +389,11 @@ static bool gather_signatures(struct incident *x)
         }
         if (record.body.size != 72 || x->given_count == SIGNED_MAX)
             return bad_record(x, &record, "not a signature, or too many in one step");
+        if (x->given_count == x->given_capacity) {
+            x->given_capacity = MAX(2 * x->given_capacity, (size_t)64);
+            x->given = realloc(x->given, x->given_capacity * sizeof *x->given);
+            ASSERT(x->given);
+        }
         struct reader r = reader_of(record.body.data, record.body.size);
         struct signed_record *s = &x->given[x->given_count++];
         s->message_hash = read_u64(&r);
@@ -507,9 +512,8 @@ void incident_replay(struct journal_reader *reader, const struct incident_option
     struct journal_record record;
     struct incident x = {.reader = reader, .options = options, .result = result};
     *result = (struct incident_result){0};
-    x.given = calloc(SIGNED_MAX, sizeof *x.given);
     x.scratch_memory = aligned_alloc(16, SCRATCH_BYTES);
-    ASSERT(x.given && x.scratch_memory);
+    ASSERT(x.scratch_memory);
     while (next(&x, &record) && take(&x, &record))
         continue;
     finish(&x);
