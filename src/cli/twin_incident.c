@@ -83,7 +83,7 @@ int twin_command_incident(int argc, char **argv)
     const struct cli_option options[] = {{"boot", &boot, NULL}, {"print", &print, NULL}, {"stop", &stop, NULL}, {"json", NULL, &json}};
     struct cli_arguments arguments;
     uint64_t boot_number = JOURNAL_BOOT_NEWEST;
-    struct incident_options o = {.out = json ? stderr : stdout};
+    struct incident_options o = {0};
     int code;
     if (!cli_parse(argc, argv, help, options, COUNT_OF(options), &arguments, &code))
         return code;
@@ -97,6 +97,7 @@ int twin_command_incident(int argc, char **argv)
         return cli_fail("%s", reader.why);
     struct incident_result result;
     clock_t started = clock();
+    o.out = json ? stderr : stdout;
     incident_replay(&reader, &o, &result);
     double cpu_s = (double)(clock() - started) / CLOCKS_PER_SEC;
     journal_reader_close(&reader);
