@@ -98,7 +98,7 @@ static void take_over(struct compute *c, const struct task *t)
                          .deadline = t->deadline, .expected = t->expected_ns};
     tai_ns promised = compute_forecast(c, &a).finish;
     struct award award = {.id = t->id,
-                          .epoch = t->lease.epoch + (MUTATION(EPOCH_STANDS) ? 0 : 1),
+                          .epoch = t->lease.epoch + 1,
                           .owner = c->port->config->self,
                           .promised = promised,
                           .lease = compute_lease_duration(t->expected_ns, now, promised)};

@@ -4,6 +4,7 @@
  *   WAITING -> STAGING -> STARTING <-> RUNNING -> SAVING -> REPORTING -> gone
  *      any phase with a lane -> STOPPING (superseded, cancelled, survival) -> gone
  */
+#include "base/mutation.h"
 #include "compute/internal.h"
 
 #include <stdarg.h>
@@ -92,6 +93,8 @@ static void report_state(struct compute *c, const struct run *r, enum task_state
     uint8_t memory[COMPUTE_SMALL_MAX];
     struct writer w = writer_of(memory, sizeof memory);
     struct report p = {.id = r->id, .epoch = r->epoch, .state = state, .wall = c->port->now.wall};
+    if (MUTATION(EPOCH_FALLS) && state == TASK_RUNNING && r->epoch > 1)
+        p.epoch--;
     compute_report_write(&w, &p);
     (void)compute_publish(c, r->id, FACT_TASK_STATE, &w, NULL, 0); /* for people; the result is what counts */
 }
