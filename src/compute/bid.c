@@ -1,7 +1,6 @@
 /*
  * compute/bid.c - this node's calendar: when a task could be finished here, and whether power and heat allow it.
  */
-#include "base/mutation.h"
 #include "compute/internal.h"
 
 /* Staging: what links and disks carry per second of wall time, for the estimate. */
@@ -50,7 +49,7 @@ static int64_t battery_low_mwh(const struct compute *c, int64_t lane_mw, int64_t
 
 enum compute_verdict compute_power_verdict(const struct compute *c, uint32_t cpu_millis, duration_ns expected)
 {
-    if (!c->craft_known || MUTATION(POWER_UNMINDED))
+    if (!c->craft_known)
         return VERDICT_YES;
     const struct event_craft *e = &c->craft;
     int64_t lane_mw = (int64_t)(MIN(c->port->config->lane_power_mw, 1ull << 30) * cpu_millis / 1000);

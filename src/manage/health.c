@@ -1,4 +1,3 @@
-#include "base/mutation.h"
 #include "manage/manage_private.h"
 
 enum { NEAR_LIMIT_MK = 5000, AT_LIMIT_MK = 2000, MARGIN_MK = 3000 };
@@ -50,7 +49,7 @@ void manage_craft(struct manage *m, const struct event_craft *craft)
 {
     enum health before = m->health;
     m->craft = *craft;
-    m->health = MUTATION(POWER_UNMINDED) ? HEALTH_NOMINAL : health_next(before, craft, m->port->config);
+    m->health = health_next(before, craft, m->port->config);
     port_gauge(m->port, METRIC_BATTERY, craft->battery_mwh);
     port_gauge(m->port, METRIC_CORE_TEMPERATURE, craft->core_mk);
     if (before != m->health)
