@@ -28,6 +28,7 @@ struct step_block;
 struct node_core {
     struct heap *heap;
     struct now now;
+    mono_ns alarm_next; /* the earliest of all ports */
     uint64_t metrics[METRIC_COUNT];
     uint32_t probes[PROBE_COUNT]; /* saturating */
     struct effect *effects;

@@ -17,7 +17,7 @@ struct step_block {
 
 err node_core_init(struct node_core *c, struct heap *h)
 {
-    *c = (struct node_core){.heap = h, .queue_capacity = QUEUE_START, .effect_capacity = EFFECTS_START};
+    *c = (struct node_core){.heap = h, .alarm_next = TIME_NEVER, .queue_capacity = QUEUE_START, .effect_capacity = EFFECTS_START};
     c->queue = heap_alloc(h, QUEUE_START * sizeof *c->queue);
     c->effects = heap_alloc(h, EFFECTS_START * sizeof *c->effects);
     return c->queue && c->effects ? ERR_OK : ERR_NO_MEMORY;
@@ -218,6 +218,7 @@ uint64_t port_disk_discard(struct port *p, enum disk_area area, uint64_t offset,
 void port_alarm(struct port *p, mono_ns at)
 {
     p->alarm_at = MIN(p->alarm_at, at);
+    p->core->alarm_next = MIN(p->core->alarm_next, at);
 }
 
 void port_trace(struct port *p, enum trace_id id, node_id about, const char *format, ...)

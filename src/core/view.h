@@ -55,6 +55,7 @@ struct view_member {
     struct status status;
     uint64_t forwarded_seq; /* of the status that the manage plane passed on last */
     uint32_t forwarded_boot;
+    bool neighbour;         /* the manage plane watches it */
     /* written by the network plane: */
     uint8_t reach_class;    /* its own */
     bool link_up;           /* a direct link stands now */

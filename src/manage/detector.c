@@ -15,7 +15,7 @@ enum {
     LIVES_ON_BEATS = 3,  /* so many beats younger than what we heard: no echo of its last words */
 };
 
-#define ACQUISITION_LASER (60 * NS_PER_S) /* network/plane.h: ACQUIRE_GRACE_NS */
+#define ACQUISITION_LASER (120 * NS_PER_S) /* network/plane.h: ACQUIRE_GRACE_NS */
 
 static duration_ns beats(const struct manage *m, int64_t hundredths)
 {
@@ -40,6 +40,9 @@ struct neighbour *neighbour_get(struct manage *m, node_id id)
     if (id == m->port->config->self)
         return NULL;
     struct neighbour *found = map_find_u64(&m->neighbours, id);
+    struct view_member *row = found ? NULL : view_find(m->port->view, id);
+    if (row)
+        row->neighbour = true;
     if (found || m->neighbours.count >= m->port->view->capacity)
         return found;
     struct neighbour *n = map_put_u64(&m->neighbours, id, &added);
@@ -170,6 +173,9 @@ static void suspect_publish(struct manage *m, node_id id, const struct member *m
 
 static void withdraw(struct manage *m, node_id id)
 {
+    const struct view *v = m->port->view;
+    if (m->suspicions.count == 0 || (view_state(v, id) == MEMBER_ALIVE && view_state(v, v->self) == MEMBER_ALIVE))
+        return; /* nobody's suspicion stands, so ours does not */
     const struct member *member = member_find(m, id);
     if (m->ready && member && we_suspect(m, id, member) && member->convicted_lives <= member->life) {
         port_probe(m->port, PROBE_SUSPICION_WITHDRAWN);

@@ -164,6 +164,8 @@ static void fold_join(struct manage *m, const struct fact *f)
     if (join.incarnation >= member->incarnation) {
         member->incarnation = join.incarnation;
     }
+    if (row)
+        row->neighbour = map_find_u64(&m->neighbours, join.node) != NULL;
     if (row && join.incarnation >= row->incarnation) {
         memcpy(row->name, join.name, sizeof row->name);
         row->role = join.role;
@@ -329,8 +331,8 @@ void manage_fact(struct manage *m, const struct fact *f)
 
 void membership_retry(struct manage *m)
 {
-    const struct member *self = member_find(m, m->port->config->self);
-    if (m->return_wanted == 0 || !self || self->incarnation == 0)
+    const struct member *self = m->return_wanted ? member_find(m, m->port->config->self) : NULL;
+    if (!self || self->incarnation == 0)
         return;
     uint8_t body[16];
     struct writer w = writer_of(body, sizeof body);

@@ -166,7 +166,8 @@ static void take_elsewhere(struct manage *m, struct view_member *row, const stru
     row->status = *s;
     row->status_known = true;
     news_note(m, row);
-    detector_elsewhere(m, row->id, s);
+    if (row->neighbour)
+        detector_elsewhere(m, row->id, s);
 }
 
 void status_message(struct manage *m, const struct message *message)

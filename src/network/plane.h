@@ -24,7 +24,7 @@ enum { LINK_WINDOW_BYTES = 16 * 1024 * 1024, LINK_WINDOW_COUNT = 64, LINK_WINDOW
 #define BRIEF_WAIT_NS (5 * NS_PER_S)      /* how long a bundle without custody waits */
 #define POINT_AHEAD_NS NS_PER_S           /* wall */
 #define ACQUIRE_GRACE_NS                                                                           \
-    (60 * NS_PER_S) /* mono: a link that never came up in this contact: lasers search for 12 s on average */
+    (120 * NS_PER_S) /* mono: a link that never came up in this contact: lasers slew and search, from cold a minute and more */
 #define LOST_INTERVAL_NS (30 * NS_PER_S) /* mono, between facts about one link */
 #define LIFETIME_DEFAULT_NS NS_PER_DAY
 

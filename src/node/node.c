@@ -87,6 +87,35 @@ void node_close(struct node *n)
     node_core_begin(&n->core, &now);
 }
 
+/* ---- planes ----------------------------------------------------------------------------------------------------
+ *
+ * Manage, network and facts are told the time with each step. The others are told when they are called, which most steps
+ * (heartbeats) do not: memory that is not touched costs nothing.
+ */
+
+static void tell_time(struct node *n, enum service s)
+{
+    n->ports[s].now = n->core.now;
+}
+
+static struct storage *storage_of(struct node *n)
+{
+    tell_time(n, SERVICE_STORAGE);
+    return n->storage;
+}
+
+static struct compute *compute_of(struct node *n)
+{
+    tell_time(n, SERVICE_COMPUTE);
+    return n->compute;
+}
+
+static struct sensor *sensor_of(struct node *n)
+{
+    tell_time(n, SERVICE_SENSOR);
+    return n->sensor;
+}
+
 /* ---- facts: folding and what else the fact store tells ------------------------------------------------------ */
 
 static void fact_accepted(void *context, const struct fact *f)
@@ -100,10 +129,10 @@ static void fact_accepted(void *context, const struct fact *f)
         network_fact(n->network, f);
         break;
     case SERVICE_STORAGE:
-        storage_fact(n->storage, f);
+        storage_fact(storage_of(n), f);
         break;
     case SERVICE_COMPUTE:
-        compute_fact(n->compute, f);
+        compute_fact(compute_of(n), f);
         break;
     case SERVICE_NONE:
     case SERVICE_FACTS:
@@ -118,9 +147,9 @@ static void fact_held(void *context, enum service owner, uint64_t tag, node_id n
 {
     struct node *n = context;
     if (owner == SERVICE_STORAGE)
-        storage_held(n->storage, tag, node);
+        storage_held(storage_of(n), tag, node);
     else if (owner == SERVICE_COMPUTE)
-        compute_held(n->compute, tag, node);
+        compute_held(compute_of(n), tag, node);
 }
 
 static void fact_equivocation(void *context, node_id author, struct span a, struct span b)
@@ -136,10 +165,10 @@ static void facts_recovered(void *context)
     n->ready = true;
     manage_ready(n->manage);
     network_ready(n->network);
-    storage_ready(n->storage);
-    compute_ready(n->compute);
+    storage_ready(storage_of(n));
+    compute_ready(compute_of(n));
     if (n->sensor)
-        sensor_ready(n->sensor);
+        sensor_ready(sensor_of(n));
     port_trace(&n->ports[SERVICE_MANAGE], TRACE_READY, NODE_NONE, "%s serves: %llu facts, %zu members", n->config.name,
                (unsigned long long)facts_count(n->facts), n->view.count);
 }
@@ -154,10 +183,10 @@ static void deliver(void *context, const struct message *m)
         facts_message(n->facts, m);
         break;
     case SERVICE_STORAGE:
-        storage_message(n->storage, m);
+        storage_message(storage_of(n), m);
         break;
     case SERVICE_COMPUTE:
-        compute_message(n->compute, m);
+        compute_message(compute_of(n), m);
         break;
     case SERVICE_MANAGE:
         manage_message(n->manage, m);
@@ -177,16 +206,16 @@ static void object_reply(void *context, const struct object_reply *r)
 {
     struct node *n = context;
     if (r->client == SERVICE_COMPUTE)
-        compute_object(n->compute, r);
+        compute_object(compute_of(n), r);
     else if (r->client == SERVICE_SENSOR && n->sensor)
-        sensor_object(n->sensor, r);
+        sensor_object(sensor_of(n), r);
 }
 
 static void member_changed(struct node *n, node_id id)
 {
     network_member(n->network, id);
-    storage_member(n->storage, id);
-    compute_member(n->compute, id);
+    storage_member(storage_of(n), id);
+    compute_member(compute_of(n), id);
 }
 
 /* Delivers everything that planes queued for each other, in the order in which they did. */
@@ -204,15 +233,15 @@ static void drain(struct node *n)
             slice_drop(&d.message.payload);
             break;
         case DELIVER_OBJECT:
-            storage_request(n->storage, d.object);
+            storage_request(storage_of(n), d.object);
             slice_drop(&d.object->data);
             break;
         case DELIVER_TASK:
-            compute_request(n->compute, d.task);
+            compute_request(compute_of(n), d.task);
             break;
         case DELIVER_TASK_REPLY:
             if (n->sensor && d.task_reply->client == SERVICE_SENSOR)
-                sensor_task(n->sensor, d.task_reply);
+                sensor_task(sensor_of(n), d.task_reply);
             break;
         case DELIVER_MEMBER:
             member_changed(n, d.member);
@@ -227,6 +256,8 @@ static void start(struct node *n)
 {
     ASSERT(!n->started);
     n->started = true;
+    for (enum service s = SERVICE_NONE; s < SERVICE_COUNT; s++)
+        tell_time(n, s);
     n->core.context = n;
     n->core.object_reply = object_reply;
     struct port *ports = n->ports;
@@ -267,7 +298,7 @@ static void done(struct node *n, const struct event_done *d)
         network_done(n->network, d);
         break;
     case SERVICE_STORAGE:
-        storage_done(n->storage, d);
+        storage_done(storage_of(n), d);
         break;
     default:
         break;
@@ -300,15 +331,15 @@ static void handle(struct node *n, const struct event *e)
         done(n, &e->done);
         break;
     case EVENT_LANE:
-        compute_lane(n->compute, &e->lane);
+        compute_lane(compute_of(n), &e->lane);
         break;
     case EVENT_CRAFT:
         manage_craft(n->manage, &e->craft);
-        compute_craft(n->compute, &e->craft);
+        compute_craft(compute_of(n), &e->craft);
         break;
     case EVENT_SCENE:
         if (n->sensor)
-            sensor_scene(n->sensor, &e->scene);
+            sensor_scene(sensor_of(n), &e->scene);
         break;
     case EVENT_OBJECT:
         port_object(&n->ports[SERVICE_REGION], e->object);
@@ -327,6 +358,8 @@ static void handle(struct node *n, const struct event *e)
 /* Calls every plane whose alarm is due. A plane that asks for "now" again gets its turn in the next step. */
 static void alarms(struct node *n)
 {
+    if (n->core.alarm_next > n->core.now.mono)
+        return;
     for (enum service s = SERVICE_FACTS; s <= SERVICE_MANAGE; s++) {
         struct port *p = &n->ports[s];
         if (p->alarm_at > n->core.now.mono)
@@ -340,14 +373,14 @@ static void alarms(struct node *n)
             network_alarm(n->network);
             break;
         case SERVICE_STORAGE:
-            storage_alarm(n->storage);
+            storage_alarm(storage_of(n));
             break;
         case SERVICE_COMPUTE:
-            compute_alarm(n->compute);
+            compute_alarm(compute_of(n));
             break;
         case SERVICE_SENSOR:
             if (n->sensor)
-                sensor_alarm(n->sensor);
+                sensor_alarm(sensor_of(n));
             break;
         case SERVICE_MANAGE:
             manage_alarm(n->manage);
@@ -359,13 +392,14 @@ static void alarms(struct node *n)
         }
         drain(n);
     }
+    n->core.alarm_next = TIME_NEVER;
+    for (enum service s = SERVICE_FACTS; s <= SERVICE_MANAGE; s++)
+        n->core.alarm_next = MIN(n->core.alarm_next, n->ports[s].alarm_at);
 }
 
 static void alarm_tell(struct node *n, bool fired)
 {
-    mono_ns next = TIME_NEVER;
-    for (enum service s = SERVICE_FACTS; s <= SERVICE_MANAGE; s++)
-        next = MIN(next, n->ports[s].alarm_at);
+    mono_ns next = n->core.alarm_next;
     if (next == n->alarm_told && !fired) /* a host's timer may fire early: then it must be set again */
         return;
     n->alarm_told = next;
@@ -376,8 +410,9 @@ void node_step(struct node *n, const struct event *event, struct effects *effect
 {
     ASSERT(n->started || event->kind == EVENT_START);
     node_core_begin(&n->core, &event->now);
-    for (enum service s = SERVICE_NONE; s < SERVICE_COUNT; s++)
-        n->ports[s].now = event->now;
+    tell_time(n, SERVICE_FACTS);
+    tell_time(n, SERVICE_NETWORK);
+    tell_time(n, SERVICE_MANAGE);
     handle(n, event);
     drain(n);
     alarms(n);
