@@ -1,21 +1,11 @@
 #include "orbit/cells.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
-static void *take(struct heap *heap, size_t size)
-{
-    return heap ? heap_alloc(heap, size) : calloc(1, size);
-}
+#include "orbit/memory.h"
 
-static void give(struct heap *heap, void *block)
-{
-    if (heap)
-        heap_free(heap, block);
-    else
-        free(block);
-}
+#define CUBES_PER_BUCKET_MAX 8.0
 
 err cells_init(struct cells *c, struct heap *heap, size_t capacity, double edge_km)
 {
@@ -27,9 +17,9 @@ err cells_init(struct cells *c, struct heap *heap, size_t capacity, double edge_
     while (buckets < 2 * capacity)
         buckets *= 2;
     c->mask = buckets - 1;
-    c->first = take(heap, (buckets + 1) * sizeof *c->first);
-    c->items = take(heap, (capacity + 1) * sizeof *c->items);
-    c->bucket_of = take(heap, (capacity + 1) * sizeof *c->bucket_of);
+    c->first = memory_take(heap, (buckets + 1) * sizeof *c->first);
+    c->items = memory_take(heap, (capacity + 1) * sizeof *c->items);
+    c->bucket_of = memory_take(heap, (capacity + 1) * sizeof *c->bucket_of);
     if (c->first && c->items && c->bucket_of)
         return ERR_OK;
     cells_free(c);
@@ -38,9 +28,9 @@ err cells_init(struct cells *c, struct heap *heap, size_t capacity, double edge_
 
 void cells_free(struct cells *c)
 {
-    give(c->heap, c->first);
-    give(c->heap, c->items);
-    give(c->heap, c->bucket_of);
+    memory_give(c->heap, c->first);
+    memory_give(c->heap, c->items);
+    memory_give(c->heap, c->bucket_of);
     *c = (struct cells){.heap = c->heap};
 }
 
@@ -88,16 +78,39 @@ void cells_build(struct cells *c, size_t count, cells_position *position, const 
     c->first[c->mask + 1] = (uint32_t)c->count;
 }
 
+struct box { /* of cubes, both ends in it */
+    int32_t low[3], high[3];
+};
+
+static bool box_holds(const struct box *b, const struct cells_item *i)
+{
+    return i->x >= b->low[0] && i->x <= b->high[0] && i->y >= b->low[1] && i->y <= b->high[1] && i->z >= b->low[2] && i->z <= b->high[2];
+}
+
+static double box_cubes(const struct box *b)
+{
+    double cubes = 1.0;
+    for (int k = 0; k < 3; k++)
+        cubes *= (double)b->high[k] - (double)b->low[k] + 1.0;
+    return cubes;
+}
+
 void cells_near(const struct cells *c, const double centre[3], double radius_km, uint32_t from, cells_visit *visit, void *context)
 {
-    int32_t low[3], high[3];
+    struct box b;
     for (int k = 0; k < 3; k++) {
-        low[k] = cube_of(c, centre[k] - radius_km);
-        high[k] = cube_of(c, centre[k] + radius_km);
+        b.low[k] = cube_of(c, centre[k] - radius_km);
+        b.high[k] = cube_of(c, centre[k] + radius_km);
     }
-    for (int32_t x = low[0]; x <= high[0]; x++)
-        for (int32_t y = low[1]; y <= high[1]; y++)
-            for (int32_t z = low[2]; z <= high[2]; z++) {
+    if (box_cubes(&b) > CUBES_PER_BUCKET_MAX * ((double)c->mask + 1.0)) { /* looking at every point is less than at every cube */
+        for (size_t k = 0; k < c->count; k++)
+            if (c->items[k].point >= from && box_holds(&b, &c->items[k]))
+                visit(context, c->items[k].point);
+        return;
+    }
+    for (int32_t x = b.low[0]; x <= b.high[0]; x++)
+        for (int32_t y = b.low[1]; y <= b.high[1]; y++)
+            for (int32_t z = b.low[2]; z <= b.high[2]; z++) {
                 uint32_t bucket = bucket_of(c, x, y, z);
                 for (uint32_t k = c->first[bucket]; k < c->first[bucket + 1]; k++) {
                     const struct cells_item *i = &c->items[k];

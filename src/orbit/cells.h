@@ -3,7 +3,8 @@
  *
  * Story:   space is cut into cubes; each point is noted in its cube's bucket (a hash of the cube's three numbers). Who
  *          asks for everybody within a radius looks at the cubes that the sphere touches. With cubes about as wide as the
- *          radius this costs 27 buckets, whatever the number of points; the answer is complete and in a fixed order.
+ *          radius this costs 27 buckets, whatever the number of points; the answer is complete and in a fixed order. A radius
+ *          of very many cubes costs one look at each point.
  * Owns:    its tables (in `heap`, or malloc where NULL).   Units: kilometres (any one length).
  * Errors:  ERR_NO_MEMORY.   Limits: CELLS_POINTS_MAX points; coordinates must be finite.
  * Threads: single owner while building; queries are pure.

@@ -1,36 +1,24 @@
 #include "orbit/paths.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
-static void *take(struct heap *heap, size_t size)
-{
-    return heap ? heap_alloc(heap, size) : calloc(1, size);
-}
-
-static void give(struct heap *heap, void *block)
-{
-    if (heap)
-        heap_free(heap, block);
-    else
-        free(block);
-}
+#include "orbit/memory.h"
 
 err paths_init(struct paths *p, struct heap *heap, uint32_t node_count, size_t link_capacity)
 {
     *p = (struct paths){.heap = heap, .node_count = node_count, .link_capacity = link_capacity, .root = PATHS_NONE};
     size_t nodes = (size_t)node_count + 1;
-    p->links = take(heap, (link_capacity + 1) * sizeof *p->links);
-    p->edges = take(heap, (2 * link_capacity + 1) * sizeof *p->edges);
-    p->first = take(heap, (nodes + 1) * sizeof *p->first);
-    p->relay = take(heap, nodes);
-    p->distance_km = take(heap, nodes * sizeof *p->distance_km);
-    p->toward = take(heap, nodes * sizeof *p->toward);
+    p->links = memory_take(heap, (link_capacity + 1) * sizeof *p->links);
+    p->edges = memory_take(heap, (2 * link_capacity + 1) * sizeof *p->edges);
+    p->first = memory_take(heap, (nodes + 1) * sizeof *p->first);
+    p->relay = memory_take(heap, nodes);
+    p->distance_km = memory_take(heap, nodes * sizeof *p->distance_km);
+    p->toward = memory_take(heap, nodes * sizeof *p->toward);
     p->free_count = (uint32_t)(4 * link_capacity + 2);
-    p->entries = take(heap, p->free_count * sizeof *p->entries);
-    p->free_entries = take(heap, p->free_count * sizeof *p->free_entries);
-    p->done = take(heap, nodes);
+    p->entries = memory_take(heap, p->free_count * sizeof *p->entries);
+    p->free_entries = memory_take(heap, p->free_count * sizeof *p->free_entries);
+    p->done = memory_take(heap, nodes);
     if (!p->links || !p->edges || !p->first || !p->relay || !p->distance_km || !p->toward || !p->entries ||
         !p->free_entries || !p->done) {
         paths_free(p);
@@ -48,7 +36,7 @@ void paths_free(struct paths *p)
     void *const blocks[] = {p->links, p->edges, p->first, p->relay, p->distance_km, p->toward, p->entries, p->free_entries, p->done, p->lanes_km,
                             p->second_order};
     for (size_t k = 0; k < COUNT_OF(blocks); k++)
-        give(p->heap, blocks[k]);
+        memory_give(p->heap, blocks[k]);
     *p = (struct paths){.heap = p->heap};
 }
 

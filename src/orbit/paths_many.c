@@ -1,19 +1,14 @@
 /* paths_many.c - distances from many roots side by side, by sweeps over all nodes. */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "orbit/memory.h"
 #include "orbit/paths.h"
-
-static void *take(struct heap *heap, size_t size)
-{
-    return heap ? heap_alloc(heap, size) : calloc(1, size);
-}
 
 err paths_set_order(struct paths *p, const uint32_t *order)
 {
     if (!p->second_order)
-        p->second_order = take(p->heap, ((size_t)p->node_count + 1) * sizeof *p->second_order);
+        p->second_order = memory_take(p->heap, ((size_t)p->node_count + 1) * sizeof *p->second_order);
     if (!p->second_order)
         return ERR_NO_MEMORY;
     memcpy(p->second_order, order, p->node_count * sizeof *order);
@@ -81,7 +76,7 @@ err paths_from_each(struct paths *p, const uint32_t *roots, size_t count)
     ASSERT(count <= PATHS_LANES);
     paths_build(p);
     if (!p->lanes_km)
-        p->lanes_km = take(p->heap, ((size_t)p->node_count + 1) * sizeof *p->lanes_km);
+        p->lanes_km = memory_take(p->heap, ((size_t)p->node_count + 1) * sizeof *p->lanes_km);
     if (!p->lanes_km)
         return ERR_NO_MEMORY;
     for (uint32_t n = 0; n < p->node_count; n++)

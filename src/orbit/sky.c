@@ -1,8 +1,9 @@
 #include "orbit/sky_inner.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "orbit/memory.h"
 
 /* Cables follow coasts and roads: 1.5 times the great circle; refractive index of fibre 1.468. */
 #define FIBRE_STRETCH 1.5
@@ -10,15 +11,12 @@
 
 void *sky_alloc(const struct sky *sky, size_t size)
 {
-    return sky->heap ? heap_alloc(sky->heap, size) : calloc(1, size);
+    return memory_take(sky->heap, size);
 }
 
 void sky_release(const struct sky *sky, void *block)
 {
-    if (sky->heap)
-        heap_free(sky->heap, block);
-    else
-        free(block);
+    memory_give(sky->heap, block);
 }
 
 struct link_rules link_rules_default(void)

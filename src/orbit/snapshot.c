@@ -1,35 +1,22 @@
 #include "orbit/snapshot.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "orbit/memory.h"
 #include "orbit/sky_inner.h"
 #include "orbit/visibility.h"
 
 #define STATION_LOWEST_KM 6344.0 /* twelve kilometres below a pole */
 
-static void *take(struct heap *heap, size_t size)
-{
-    return heap ? heap_alloc(heap, size) : calloc(1, size);
-}
-
-static void give(struct heap *heap, void *block)
-{
-    if (heap)
-        heap_free(heap, block);
-    else
-        free(block);
-}
-
 static err tables_take(struct snapshot *s)
 {
     size_t satellites = (size_t)s->satellite_count + 1, stations = (size_t)s->station_count + 1;
-    s->satellites = take(s->heap, satellites * sizeof *s->satellites);
-    s->motions = take(s->heap, satellites * sizeof *s->motions);
-    s->known = take(s->heap, satellites);
-    s->station_ecef = take(s->heap, stations * sizeof *s->station_ecef);
-    s->station_up = take(s->heap, stations * sizeof *s->station_up);
+    s->satellites = memory_take(s->heap, satellites * sizeof *s->satellites);
+    s->motions = memory_take(s->heap, satellites * sizeof *s->motions);
+    s->known = memory_take(s->heap, satellites);
+    s->station_ecef = memory_take(s->heap, stations * sizeof *s->station_ecef);
+    s->station_up = memory_take(s->heap, stations * sizeof *s->station_up);
     if (!s->satellites || !s->motions || !s->known || !s->station_ecef || !s->station_up)
         return ERR_NO_MEMORY;
     double edge = fmax(100.0, s->rules.mesh ? fmin(s->rules.isl_max_km, 3000.0) : 1200.0);
@@ -69,7 +56,7 @@ void snapshot_free(struct snapshot *s)
 {
     void *const blocks[] = {s->satellites, s->motions, s->known, s->station_ecef, s->station_up, s->links};
     for (size_t k = 0; k < COUNT_OF(blocks); k++)
-        give(s->heap, blocks[k]);
+        memory_give(s->heap, blocks[k]);
     cells_free(&s->cells);
     paths_free(&s->paths);
     *s = (struct snapshot){.heap = s->heap};
@@ -81,12 +68,12 @@ err snapshot_add_link(struct snapshot *s, uint32_t a, uint32_t b, bool cross_pla
         return ERR_INVALID;
     if (s->link_count == s->link_capacity) {
         size_t capacity = s->link_capacity ? 2 * s->link_capacity : 256;
-        struct snapshot_link *grown = take(s->heap, capacity * sizeof *grown);
+        struct snapshot_link *grown = memory_take(s->heap, capacity * sizeof *grown);
         if (!grown)
             return ERR_NO_MEMORY;
         if (s->link_count)
             memcpy(grown, s->links, s->link_count * sizeof *grown);
-        give(s->heap, s->links);
+        memory_give(s->heap, s->links);
         s->links = grown;
         s->link_capacity = capacity;
     }
@@ -102,9 +89,9 @@ struct sky_numbers { /* the number of each site among the satellites or the stat
 static bool sky_numbers_take(struct sky_numbers *n, struct heap *heap, const struct sky *sky)
 {
     size_t count = sky->site_count + 1;
-    n->ecef = take(heap, count * sizeof *n->ecef);
-    n->up = take(heap, count * sizeof *n->up);
-    n->number = take(heap, count * sizeof *n->number);
+    n->ecef = memory_take(heap, count * sizeof *n->ecef);
+    n->up = memory_take(heap, count * sizeof *n->up);
+    n->number = memory_take(heap, count * sizeof *n->number);
     if (!n->ecef || !n->up || !n->number)
         return false;
     for (size_t k = 0; k < sky->site_count; k++) {
@@ -152,9 +139,9 @@ err snapshot_of_sky(struct snapshot *s, struct heap *heap, const struct sky *sky
         if (result != ERR_OK)
             snapshot_free(s);
     }
-    give(heap, n.ecef);
-    give(heap, n.up);
-    give(heap, n.number);
+    memory_give(heap, n.ecef);
+    memory_give(heap, n.up);
+    memory_give(heap, n.number);
     return result;
 }
 

@@ -160,6 +160,24 @@ static void nobody_within_the_radius_is_missed(void **state)
     cells_free(&c);
 }
 
+static void a_radius_beyond_all_costs_a_look_at_everybody_and_no_more(void **state)
+{
+    (void)state;
+    static struct points all;
+    uint64_t seed = 5;
+    struct cells c;
+    assert_int_equal(cells_init(&c, NULL, 500, 50.0), ERR_OK);
+    for (int k = 0; k < 500; k++)
+        for (int axis = 0; axis < 3; axis++)
+            all.r[k][axis] = 14000.0 * unit(&seed) - 7000.0;
+    cells_build(&c, 500, point_at, &all);
+    const double centre[3] = {0};
+    cells_near(&c, centre, 1e9, 100, point_seen, &all); /* 6e22 cubes */
+    for (uint32_t k = 0; k < 500; k++)
+        assert_int_equal(all.seen[k], k >= 100 && point_at(&all, k));
+    cells_free(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -167,6 +185,7 @@ int main(void)
         cmocka_unit_test(many_roots_at_once_give_the_distances_of_each),
         cmocka_unit_test(links_of_no_length_and_unreachable_nodes_are_fine),
         cmocka_unit_test(nobody_within_the_radius_is_missed),
+        cmocka_unit_test(a_radius_beyond_all_costs_a_look_at_everybody_and_no_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
