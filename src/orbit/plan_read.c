@@ -119,6 +119,11 @@ static err csv_read(struct reading *g, struct span text)
 
 /* ---- ION ---- */
 
+static bool after(tai_ns reference, double seconds, tai_ns *out)
+{
+    return !__builtin_add_overflow(reference, (tai_ns)(seconds * 1e9), out);
+}
+
 /* "+seconds" after the reference, or yyyy/mm/dd-hh:mm:ss. */
 static bool ion_time(const struct reading *g, struct span s, tai_ns *out)
 {
@@ -126,8 +131,7 @@ static bool ion_time(const struct reading *g, struct span s, tai_ns *out)
     if (s.size > 1 && s.data[0] == '+') {
         if (parse_u64(span_of(s.data + 1, s.size - 1), SECONDS_MAX, &seconds) != ERR_OK)
             return false;
-        *out = g->reference + (tai_ns)seconds * NS_PER_S;
-        return true;
+        return after(g->reference, (double)seconds, out);
     }
     char text[24];
     if (s.size != 19 || s.data[4] != '/' || s.data[7] != '/' || s.data[10] != '-')
@@ -218,8 +222,10 @@ static err hdtn_item(void *context, const struct plan_hdtn_item *i)
     uint32_t a, b;
     TRY(hdtn_node(g, i->index, i->source, &a));
     TRY(hdtn_node(g, i->index, i->dest, &b));
-    return raw_add(g, i->index, a, b, g->reference + (tai_ns)(i->start_s * 1e9), g->reference + (tai_ns)(i->end_s * 1e9),
-                   (uint64_t)i->rate_bps, (uint32_t)(i->owlt_s * 1e6));
+    tai_ns start, end;
+    if (!after(g->reference, i->start_s, &start) || !after(g->reference, i->end_s, &end))
+        return wrong(g, i->index, "a time is beyond the year 2262");
+    return raw_add(g, i->index, a, b, start, end, (uint64_t)i->rate_bps, (uint32_t)(i->owlt_s * 1e6));
 }
 
 /* ---- all ---- */
@@ -286,19 +292,22 @@ static err contacts_make(struct reading *g, struct contact_plan *out)
     out->contacts = malloc((g->count + 1) * sizeof *out->contacts);
     if (!out->contacts)
         return ERR_NO_MEMORY;
+    tai_ns begun = 0; /* where the last contact began in the file */
     for (size_t k = 0; k < g->count; k++) {
         const struct contact *c = &g->raws[k].contact;
         struct contact *last = out->count ? &out->contacts[out->count - 1] : NULL;
         if (!last || last->a != c->a || last->b != c->b || last->end < c->start) {
             out->contacts[out->count++] = *c;
+            begun = c->start;
             continue;
         }
         if (last->end == c->start && last->rate_bps != c->rate_bps && c->end - c->start > NS_PER_MS) {
             out->contacts[out->count] = *c; /* a change of rate: the later contact has all but the shared instant */
             out->contacts[out->count++].start += NS_PER_MS;
+            begun = c->start;
             continue;
         }
-        bool same_time = last->start == c->start && last->end == c->end;
+        bool same_time = begun == c->start && last->end == c->end;
         if (!same_time && last->rate_bps != c->rate_bps)
             return wrong(g, g->raws[k].line, "this contact overlaps another of the pair that has another rate");
         last->rate_bps = MIN(last->rate_bps, c->rate_bps);

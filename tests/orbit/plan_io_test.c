@@ -144,6 +144,22 @@ static void either_direction_makes_the_link_and_rates_may_change(void **state)
     contact_plan_free(&plan);
 }
 
+static void two_ways_of_different_rate_are_one_contact_of_the_lower_also_after_a_change(void **state)
+{
+    (void)state;
+    struct contact_plan plan;
+    struct parse_error error = {0};
+    assert_int_equal(read(CONTACT_PLAN_IONRC,
+                          "a contact +0 +10 1 2 1000\na contact +0 +10 2 1 100\na contact +10 +20 1 2 500\na contact +10 +20 2 1 50\n", &plan,
+                          &error),
+                     ERR_OK);
+    assert_int_equal(plan.count, 2);
+    assert_true(plan.contacts[0].rate_bps == 800 && plan.contacts[1].rate_bps == 400);
+    assert_true(plan.contacts[1].start == START + 10 * NS_PER_S + NS_PER_MS);
+    assert_int_equal(contact_plan_check(&plan), ERR_OK);
+    contact_plan_free(&plan);
+}
+
 static void bad_plans_are_refused_with_their_line(void **state)
 {
     (void)state;
@@ -171,6 +187,10 @@ static void bad_plans_are_refused_with_their_line(void **state)
         {CONTACT_PLAN_IONRC, "hello\n", 1},
         {CONTACT_PLAN_IONRC, "a contact +10 +10 1 2 100\n", 1},
         {CONTACT_PLAN_IONRC, "@ soon\n", 1},
+        {CONTACT_PLAN_IONRC, "@ 2250/01/01-00:00:00\na contact +0 +3999999999 1 2 100\n", 2},
+        {CONTACT_PLAN_IONRC, "@ +4000000000\n@ +4000000000\n", 2},
+        {CONTACT_PLAN_HDTN, "{\"contacts\": [{\"contact\": 1, \"source\": 2, \"dest\": 1, \"startTime\": 1e999, \"endTime\": 20,"
+                    "\"rateBitsPerSec\": 100, \"owlt\": 1}]}", 1},
         {CONTACT_PLAN_HDTN, "{\"contacts\": [\n  {\"source\": 1,\n", 3},
         {CONTACT_PLAN_HDTN, "[]", 1},
         {CONTACT_PLAN_HDTN, "{\"contacts\": [{\"contact\": 1, \"source\": 2, \"dest\": 1, \"startTime\": 10, \"endTime\": 20,"
@@ -199,6 +219,7 @@ int main(void)
         cmocka_unit_test(what_is_written_reads_back_and_is_written_alike),
         cmocka_unit_test(an_imported_plan_takes_the_place_of_geometry),
         cmocka_unit_test(either_direction_makes_the_link_and_rates_may_change),
+        cmocka_unit_test(two_ways_of_different_rate_are_one_contact_of_the_lower_also_after_a_change),
         cmocka_unit_test(bad_plans_are_refused_with_their_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
