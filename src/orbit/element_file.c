@@ -65,7 +65,9 @@ static bool judge(struct reading *r, const struct elements *e)
         return false;
     }
     duration_ns most = r->rules->age_max ? r->rules->age_max : AGE_DEFAULT;
-    duration_ns age = at - e->epoch;
+    duration_ns age;
+    if (__builtin_sub_overflow(at, e->epoch, &age)) /* three centuries */
+        age = INT64_MAX;
     if (age > most || age < -most) {
         struct element_problem p = problem_of(r, ELEMENT_OLD, e);
         snprintf(p.text, sizeof p.text,

@@ -82,6 +82,15 @@ static void orbiter_state(const struct ephemeris *e, tai_ns base, double t_s, do
     }
 }
 
+/* A hostile table (states a nanosecond apart) may interpolate to nothing finite. */
+static bool table_state(const struct ephemeris *e, tai_ns t, double r[3], double v[3])
+{
+    bool known = oem_state(e->table, e->segment, t, r, v);
+    for (int k = 0; k < 3 && known; k++)
+        known = isfinite(r[k]) && isfinite(v[k]);
+    return known;
+}
+
 bool ephemeris_state(const struct ephemeris *e, tai_ns base, double t_s, double r_km[3],
                      double v_km_s[3])
 {
@@ -90,7 +99,7 @@ bool ephemeris_state(const struct ephemeris *e, tai_ns base, double t_s, double 
         return true;
     }
     if (e->kind == TRAJECTORY_TABLE)
-        return oem_state(e->table, e->segment, base + (tai_ns)llround(t_s * 1e9), r_km, v_km_s);
+        return table_state(e, base + (tai_ns)llround(t_s * 1e9), r_km, v_km_s);
     int64_t since_ns;
     if (__builtin_sub_overflow(base, e->sgp4.epoch, &since_ns))
         return false;

@@ -235,6 +235,7 @@ err sky_pair_sweep(struct sky *sky, struct sky_pair *p, const struct cell *c)
     p->count = before.count;
     p->delay_samples = before.delay_samples;
     p->delay_sum_us = before.delay_sum_us;
+    p->range_most_km = before.range_most_km;
     if (p->count > 0)
         p->contacts[p->count - 1] = last;
     return result;

@@ -2,7 +2,7 @@
  * sky_terminal.c - what terminals of satellites can do: look away from the Sun, point within a field of regard, turn fast enough.
  *
  * A satellite flies with its axes along the track, across it, and down. Its terminals look fore, aft, left and right; each may
- * point up to the field of regard off that. The line of sight turns in those axes by its own turn less that of the axes. Slopes
+ * point up to the field of regard off that. The Sun does not matter to who cannot see it behind the Earth. The line of sight turns in those axes by its own turn less that of the axes. Slopes
  * are differences over a few hundredths of a second of two-body flight.
  */
 #include <math.h>
@@ -62,6 +62,12 @@ static double slew_rad_s(const struct motion *own, const double d[3], const doub
     return vector_length(turn);
 }
 
+/* How well the end at `r` that looks along `toward` (cosine to the Sun) is safe from the Sun: off its direction, or in the umbra. */
+static double sun_value(const struct link_rules *rules, const double r[3], double toward, const double sun[3])
+{
+    return fmax(cos(rules->sun_exclusion_rad) - toward, -sun_shadow_margin(SHADOW_CONE_OBLATE, r, sun).umbra);
+}
+
 static size_t values(const struct link_rules *rules, const struct motion *a, const struct motion *b, const double sun[3], double out[6])
 {
     double d[3], v[3];
@@ -74,8 +80,8 @@ static size_t values(const struct link_rules *rules, const struct motion *a, con
     bool apart = length > 1e-6;
     if (rules->sun_exclusion_rad > 0.0) {
         double toward = apart ? vector_dot(d, sun) / (length * vector_length(sun)) : 0.0;
-        out[count++] = cos(rules->sun_exclusion_rad) - toward;
-        out[count++] = cos(rules->sun_exclusion_rad) + toward;
+        out[count++] = sun_value(rules, a->r, toward, sun);
+        out[count++] = sun_value(rules, b->r, -toward, sun);
     }
     if (rules->field_of_regard_rad > 0.0) {
         out[count++] = apart ? regard_value(rules, a, d) : 0.0;

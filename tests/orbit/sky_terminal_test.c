@@ -63,7 +63,9 @@ static bool allowed(const struct sky *sky, uint32_t a, uint32_t b, tai_ns t)
     sun_position(t, sun);
     if (vector_length(d) > r->range_max_km || visibility_graze_km(x.r_teme_km, y.r_teme_km) < r->graze_min_km)
         return false;
-    if (r->sun_exclusion_rad > 0.0 && (angle(d, sun) < r->sun_exclusion_rad || angle(back, sun) < r->sun_exclusion_rad))
+    if (angle(d, sun) < r->sun_exclusion_rad && x.sunlit > 0.0) /* in the umbra the Earth hides the Sun */
+        return false;
+    if (angle(back, sun) < r->sun_exclusion_rad && y.sunlit > 0.0)
         return false;
     for (int end = 0; end < 2; end++) {
         in_axes(end ? &y : &x, d, u);
