@@ -101,6 +101,13 @@ static bool summary_write(const struct run *r)
     return fclose(f) == 0;
 }
 
+/* Inside single quotes gnuplot knows one special character: the quote, which stands twice for itself. */
+static void quoted_write(FILE *f, const char *name)
+{
+    for (const char *c = name; *c; c++)
+        fputs(*c == '\'' ? "''" : (char[]){*c, 0}, f);
+}
+
 static bool script_write(const struct run *r)
 {
     FILE *f = create(r, "latency.gnuplot");
@@ -109,9 +116,13 @@ static bool script_write(const struct run *r)
     fputs("set datafile separator ','\nset terminal svg size 900,520 font 'sans,12'\nset grid\n"
           "set output 'latency.svg'\nset xlabel 'seconds'\nset ylabel 'round trip, ms'\nset key outside right\nplot",
           f);
-    for (size_t k = 0; k < r->count && k < 20; k++)
-        fprintf(f, "%s 'latency.csv' every ::1 using ($2==%zu?$1:NaN):5 with lines title '%s - %s' noenhanced", k ? "," : "", k,
-                r->pairs[k].from.name, r->pairs[k].to.name);
+    for (size_t k = 0; k < r->count && k < 20; k++) {
+        fprintf(f, "%s 'latency.csv' every ::1 using ($2==%zu?$1:NaN):5 with lines title '", k ? "," : "", k);
+        quoted_write(f, r->pairs[k].from.name);
+        fputs(" - ", f);
+        quoted_write(f, r->pairs[k].to.name);
+        fputs("' noenhanced", f);
+    }
     fputs("\nset output 'pairs.svg'\nunset key\nset key top left\nset xlabel 'great circle, km'\nset ylabel 'round trip, ms'\n"
           "set logscale xy\nplot 'summary.csv' every ::1 using 4:10:9:11 with yerrorbars title 'over satellites: mean, least, most',"
           " '' every ::1 using 4:5 with points pt 2 title 'fibre, great circle',"

@@ -41,6 +41,7 @@ struct collection { /* everything that was read */
 
 static bool file_read(const char *path, struct span *out)
 {
+    errno = 0;
     FILE *f = fopen(path, "rb");
     uint8_t *data = f ? malloc(FILE_BYTES_MAX + 1) : NULL;
     size_t size = data ? fread(data, 1, FILE_BYTES_MAX + 1, f) : 0;
@@ -118,6 +119,8 @@ static int options_check(struct options *o)
     if (!number(o->age_text, 0.01, 36500, &age_days) || !number(o->hours_text, 0.01, 8760, &o->hours) ||
         !number(o->step_text, 1, 3600, &o->step_s))
         return cli_usage(help, "--age takes 0.01 to 36500 days, --hours 0.01 to 8760, --step 1 to 3600 seconds");
+    if (o->hours * 3600 / o->step_s >= POINTS_MAX)
+        return cli_usage(help, "--hours and --step ask for more than %d states of each satellite", POINTS_MAX);
     o->age_max = (duration_ns)(age_days * (double)NS_PER_DAY);
     return CLI_OK;
 }
@@ -192,6 +195,19 @@ static void check_json(const char *path, const struct collection *c, const struc
     text_free(&t);
 }
 
+static void table_json(const char *path, const struct oem *o)
+{
+    struct text t = text_new(NULL, 1 << 20);
+    json_object(&t, NULL);
+    json_string(&t, "file", path);
+    json_string(&t, "format", "oem");
+    json_uint(&t, "segments", o->segment_count);
+    json_uint(&t, "states", o->point_count);
+    json_end(&t);
+    printf("%s\n", text_string(&t));
+    text_free(&t);
+}
+
 static int check_table(const char *path, struct span text, bool json)
 {
     struct oem o;
@@ -199,7 +215,7 @@ static int check_table(const char *path, struct span text, bool json)
     if (oem_read(text, &o, &wrong) != ERR_OK)
         return cli_fail("%s:%d:%d: %s", path, wrong.line, wrong.column, wrong.text);
     if (json)
-        printf("{\"file\":\"%s\",\"format\":\"oem\",\"segments\":%zu,\"states\":%zu}\n", path, o.segment_count, o.point_count);
+        table_json(path, &o);
     else
         printf("%s: OEM, %zu segments, %zu states\n", path, o.segment_count, o.point_count);
     for (size_t k = 0; k < o.segment_count && !json; k++) {
@@ -277,7 +293,7 @@ static size_t omm_fill(struct text *t, const struct collection *c, const char *p
 static size_t oem_fill(struct text *t, const struct collection *c, const char *path, const struct options *o)
 {
     enum oem_notation notation = ends_with(path, ".xml") ? OEM_XML : OEM_KVN;
-    size_t refused = 0, points = MIN((size_t)(o->hours * 3600 / o->step_s) + 1, (size_t)POINTS_MAX);
+    size_t refused = 0, points = (size_t)(o->hours * 3600 / o->step_s) + 1;
     struct oem_point *p = calloc(points, sizeof *p);
     ASSERT(p != NULL);
     oem_write_begin(t, notation, o->at);

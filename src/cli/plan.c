@@ -73,6 +73,19 @@ static int plan_write(struct sky *sky, struct output *o, duration_ns length)
     return o->failed ? cli_fail("the plan cannot be written: is the disk full?") : CLI_OK;
 }
 
+static void print_json(const struct scenario *s, const struct output *o, double hours, const char *path)
+{
+    struct text t = text_new(NULL, 1 << 20);
+    json_object(&t, NULL);
+    json_string(&t, "scenario", s->name);
+    json_uint(&t, "contacts", o->writer.written);
+    json_double(&t, "hours", hours);
+    json_string(&t, "file", path);
+    json_end(&t);
+    puts(text_string(&t));
+    text_free(&t);
+}
+
 static int plan_of(const struct scenario *s, const char *path, enum contact_plan_format format, double hours, bool json)
 {
     struct sky *sky;
@@ -84,8 +97,7 @@ static int plan_of(const struct scenario *s, const char *path, enum contact_plan
     if (path && o.file && fclose(o.file) != 0 && code == CLI_OK)
         code = cli_fail("%s cannot be written: is the disk full?", path);
     if (code == CLI_OK && path && json)
-        printf("{\"scenario\": \"%s\", \"contacts\": %llu, \"hours\": %g, \"file\": \"%s\"}\n", s->name,
-               (unsigned long long)o.writer.written, hours, path);
+        print_json(s, &o, hours, path);
     else if (code == CLI_OK && path)
         printf("%llu contacts of %g hours in %s\n", (unsigned long long)o.writer.written, hours, path);
     text_free(&o.text);
