@@ -198,7 +198,8 @@ static void rate_prepare(struct link_end *l, const struct contact *c)
     if (!l->steps_known)
         l->steps = terminal_steps_of(w, l->node->id, l->peer->id, (enum link_kind)c->kind);
     l->steps_known = true;
-    l->rate_bps = l->steps && c->kind == LINK_ISL ? w->scenario->links.isl_rate_bps : c->rate_bps;
+    bool by_range = l->steps && c->kind == LINK_ISL && !w->scenario->links.plan; /* an imported plan says what it says */
+    l->rate_bps = by_range ? w->scenario->links.isl_rate_bps : c->rate_bps;
 }
 
 static uint64_t line_rate_bps(struct link_end *l)
