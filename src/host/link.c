@@ -331,16 +331,26 @@ static void on_listener_closed(uv_handle_t *handle)
     (void)handle;
 }
 
+/* Whoever may ever be a peer: in large meshes the plan knows only who meets soon. */
+static void links_fill(struct link_set *l)
+{
+    const struct sky *sky = l->config.sky;
+    size_t sites = sky_site_count(sky);
+    l->items = calloc(sites + 1, sizeof *l->items);
+    ASSERT(l->items);
+    for (size_t i = 0; i < sites; i++) {
+        node_id peer = sky_site_at(sky, i)->node;
+        if (sky_link_kind(sky, l->config.self, peer) != LINK_NONE)
+            l->items[l->count++] = (struct link){.owner = l, .peer = peer};
+    }
+}
+
 err link_set_open(struct link_set **out, const struct link_set_config *config)
 {
     struct link_set *l = calloc(1, sizeof *l);
     ASSERT(l);
     l->config = *config;
-    const uint32_t *peers = sky_peers(config->sky, config->self, &l->count);
-    l->items = calloc(l->count + 1, sizeof *l->items);
-    ASSERT(l->items);
-    for (size_t i = 0; i < l->count; i++)
-        l->items[i] = (struct link){.owner = l, .peer = peers[i]};
+    links_fill(l);
     l->identity.context = l;
     l->identity.wall = identity_wall;
     l->identity.allowed = identity_allowed;

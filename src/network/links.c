@@ -31,6 +31,7 @@ void network_links_open(struct network *n)
     if (!n->port->sky)
         return;
     size_t count;
+    n->sky_generation = sky_generation(n->port->sky);
     const uint32_t *peers = sky_peers(n->port->sky, n->port->config->self, &count);
     for (size_t i = 0; i < count; i++)
         if (!link_add(n, peers[i]))
@@ -95,7 +96,10 @@ bool network_links_point(struct network *n)
     tai_ns now = n->port->now.wall;
     if (!n->port->sky || !n->ready || now < n->next_edge)
         return false;
-    n->next_edge = TIME_NEVER;
+    if (sky_generation(n->port->sky) != n->sky_generation)
+        network_links_open(n); /* in large meshes peers come when they first meet */
+    tai_ns plan_end = sky_plan_end(n->port->sky);
+    n->next_edge = plan_end > now ? plan_end : now + NS_PER_S;
     for (struct map_node *node = map_first(&n->links); node; node = map_next(&n->links, node)) {
         struct link *l = map_value(node);
         if (now >= l->edge)

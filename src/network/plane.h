@@ -130,6 +130,7 @@ struct network {
     uint8_t *seen_turn;
     mono_ns tick_at, reach_mono, reach_asked; /* of reach: last computed, last asked for; 0: never */
     tai_ns next_edge;
+    uint32_t sky_generation; /* of which `links` have the peers */
     uint64_t routed_builds, reach_builds;
     bool reach_moves; /* some member's reach changes with time alone */
     bool reach_due;

@@ -55,6 +55,58 @@ static void terminals_follow_the_contact_plan(void **state)
     sky_free(&sky);
 }
 
+/* Two satellites of crossing planes, far apart at first, in a sky that makes pairs when they meet. */
+static tai_ns make_large_sky(struct sky *sky, tai_ns start)
+{
+    for (uint32_t phase = 0; phase < 360; phase += 20) {
+        struct site sites[2] = {0};
+        for (uint32_t k = 0; k < 2; k++) {
+            struct pearls p = {.altitude_km = k ? 800 : 550, .inclination_deg = k ? 97 : 53, .spacing_deg = 10, .phase_deg = k ? phase : 0,
+                               .count = 1, .epoch = start};
+            sites[k] = (struct site){.node = 1 + k, .kind = SITE_SATELLITE};
+            assert_int_equal(pearls_elements(&p, 0, &sites[k].elements), ERR_OK);
+        }
+        struct link_rules rules = link_rules_default();
+        rules.mesh_dense_max = 1;
+        rules.range_max_km = 3000;
+        struct sky far;
+        assert_int_equal(sky_init(&far, NULL, sites, 2, &rules, start), ERR_OK);
+        assert_int_equal(sky_plan_extend(&far, start + 6 * NS_PER_HOUR), ERR_OK);
+        const struct contact *c = sky_contact_next(&far, 1, 2, start);
+        tai_ns first = c && !sky_contact_at(&far, 1, 2, start) ? c->start : 0;
+        sky_free(&far);
+        if (first < start + NS_PER_HOUR)
+            continue;
+        assert_int_equal(sky_init(sky, NULL, sites, 2, &rules, start), ERR_OK);
+        assert_int_equal(sky_plan_extend(sky, start + 10 * NS_PER_MINUTE), ERR_OK);
+        return first;
+    }
+    fail();
+    return 0;
+}
+
+static void who_first_meets_after_the_start_is_pointed_at(void **state)
+{
+    (void)state;
+    struct rig *r = rig_new(2);
+    struct sky sky;
+    tai_ns first = make_large_sky(&sky, r->now.wall);
+    r->now.wall_rate = 60;
+    size_t peers;
+    (void)sky_peers(&sky, 1, &peers);
+    assert_int_equal(peers, 0);
+    rig_boot_all(r, &sky);
+    while (r->now.wall < first + 10 * S) {
+        assert_false(r->nodes[1].pointed[2] && r->now.wall < first - NS_PER_MINUTE);
+        if (sky_plan_end(&sky) < r->now.wall + 5 * NS_PER_MINUTE)
+            assert_int_equal(sky_plan_extend(&sky, sky_plan_end(&sky) + 10 * NS_PER_MINUTE), ERR_OK);
+        rig_wait(r, S / 10);
+    }
+    assert_true(r->nodes[1].pointed[2] && r->nodes[2].pointed[1]);
+    rig_free(r);
+    sky_free(&sky);
+}
+
 static void a_quarantined_member_is_not_pointed_at_and_a_convicted_one_is(void **state)
 {
     (void)state;
@@ -194,6 +246,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(terminals_follow_the_contact_plan),
+        cmocka_unit_test(who_first_meets_after_the_start_is_pointed_at),
         cmocka_unit_test(a_quarantined_member_is_not_pointed_at_and_a_convicted_one_is),
         cmocka_unit_test(an_unpredicted_loss_becomes_a_fact_and_is_taken_back),
         cmocka_unit_test(the_loss_of_a_dead_peer_is_not_a_lost_link),
