@@ -126,7 +126,7 @@ static void open_side(struct side *s, node_id id, struct signer *signer, const u
     begin(s);
     struct facts_config c = {.self = id, .incarnation = 1, .crypto = {signer, sign, verify}};
     memcpy(c.root_public_key, root, sizeof root);
-    ASSERT(facts_open(&s->facts, &s->port, &c, &(struct facts_handlers){s, accepted, held, equivocation, ready}) == ERR_OK);
+    ASSERT(facts_open(&s->facts, &s->port, &c, &(struct facts_handlers){s, accepted, held, equivocation, ready, NULL}) == ERR_OK);
     finish(s);
     facts_key_add(s->facts, 1, 1, author_key);
 }

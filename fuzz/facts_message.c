@@ -72,7 +72,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     node_core_begin(&w.core, &now);
     w.port.now = now;
     struct facts_config c = {.self = 1, .incarnation = 1, .crypto = {NULL, sign, verify}};
-    ASSERT(facts_open(&w.facts, &w.port, &c, &(struct facts_handlers){&w, accepted, held, equivocation, ready}) == ERR_OK);
+    ASSERT(facts_open(&w.facts, &w.port, &c, &(struct facts_handlers){&w, accepted, held, equivocation, ready, NULL}) == ERR_OK);
     drain(&w);
     facts_key_add(w.facts, 1, 1, key);
     facts_key_add(w.facts, 2, 1, key);

@@ -3,11 +3,13 @@
  */
 #include "base/mutation.h"
 #include "compute/internal.h"
+#include "orbit/sky.h"
 
 #include <string.h>
 
 #define LOOKUP_PATIENCE (300 * NS_PER_MS)
 #define BID_WINDOW (150 * NS_PER_MS)
+#define FAR_SLACK 8 /* a far bidder may take so much (an eighth) longer than light there and back */
 #define BID_REACH_WALL (60 * NS_PER_S) /* bidders farther than this do not take part ... */
 #define BID_REACH_MONO (1 * NS_PER_S)  /* ... unless nearer than this on the machine's clock */
 #define BACKOFF_FIRST (500 * NS_PER_MS)
@@ -63,7 +65,11 @@ static bool eligible(const struct compute *c, const struct task *t, const struct
         return false;
     if (m->status_known && m->status.lanes_millis < t->cpu_millis)
         return false;
-    return (failed_too || !compute_task_failed_on(t, m->id)) && view_reachable(c->port->view, m->id, reach_bound(c));
+    if (!failed_too && compute_task_failed_on(t, m->id))
+        return false;
+    duration_ns bound = reach_bound(c);
+    return view_reachable(c->port->view, m->id, bound) || /* light is no reason to leave it out */
+           (m->reach_ns != TIME_NEVER && view_reachable(c->port->view, m->id, bound + compute_far_light(c, m->id)));
 }
 
 static bool offer_before(const struct offer *a, const struct offer *b)
@@ -97,7 +103,7 @@ static void candidates(const struct compute *c, struct auction *a, const struct 
         const struct view_member *m = &v->members[i];
         if (!eligible(c, t, m, failed_too))
             continue;
-        struct offer o = {.node = m->id, .held_bytes = held_by(a, m->id), .reach = m->id == v->self ? 0 : m->reach_ns};
+        struct offer o = {.node = m->id, .held_bytes = held_by(a, m->id), .reach = m->id == v->self ? 0 : m->reach_ns, .far = compute_far_light(c, m->id)};
         candidate_add(a, &o);
     }
 }
@@ -114,7 +120,7 @@ static struct announce announcement(const struct auction *a, const struct task *
                              .held_bytes = o->held_bytes};
 }
 
-static void bid_take(struct offer *o, const struct forecast *f);
+static void bid_take(const struct compute *c, const struct auction *a, struct offer *o, const struct forecast *f);
 static void collected(struct compute *c, struct auction *a);
 
 static void announce(struct compute *c, struct auction *a, const struct task *t)
@@ -127,13 +133,14 @@ static void announce(struct compute *c, struct auction *a, const struct task *t)
         return;
     }
     a->request = compute_tag(c);
-    duration_ns far = 0;
+    a->announced = c->port->now.wall;
+    duration_ns window = 0;
     for (size_t i = 0; i < a->offer_count; i++) {
         struct offer *o = &a->offers[i];
         struct announce n = announcement(a, t, o);
         if (o->node == c->port->config->self) {
             struct forecast f = compute_forecast(c, &n);
-            bid_take(o, &f);
+            bid_take(c, a, o, &f);
             continue;
         }
         uint8_t memory[COMPUTE_SMALL_MAX];
@@ -142,9 +149,10 @@ static void announce(struct compute *c, struct auction *a, const struct task *t)
         struct message m = {.to = o->node, .type = COMPUTE_ANNOUNCE, .request = a->request, .body = writer_span(&w), .no_custody = true};
         if (port_send(c->port, &m) != ERR_OK)
             o->answered = true; /* not asked */
-        far = MAX(far, o->reach);
+        /* The plan's delay is a contact's mean, and the distance changes while bids are under way. */
+        window = MAX(window, MAX(2 * o->reach, o->far) + o->far / FAR_SLACK);
     }
-    phase_set(c, a, AUCTION_COLLECT, BID_WINDOW + 2 * far);
+    phase_set(c, a, AUCTION_COLLECT, BID_WINDOW + window);
     collected(c, a);
 }
 
@@ -210,11 +218,22 @@ void compute_auction_show(struct compute *c, struct uid id, const struct object_
 
 /* ---- bids and the award ---- */
 
-static void bid_take(struct offer *o, const struct forecast *f)
+/* Wall: what light adds to staging here, since the bidder knows nothing of where its inputs are. */
+static duration_ns staging_light(const struct compute *c, const struct auction *a, const struct offer *o)
+{
+    duration_ns least = TIME_NEVER;
+    if (!c->port->sky || a->holder_count == 0 || o->held_bytes >= a->input_bytes)
+        return 0;
+    for (size_t i = 0; i < a->holder_count; i++)
+        least = MIN(least, 2 * sky_far_light(c->port->sky, o->node, a->holders[i].node, c->port->now.wall));
+    return least;
+}
+
+static void bid_take(const struct compute *c, const struct auction *a, struct offer *o, const struct forecast *f)
 {
     o->answered = true;
     o->willing = f->verdict == VERDICT_YES;
-    o->finish = f->finish;
+    o->finish = f->finish + staging_light(c, a, o);
     o->energy_mwh = f->energy_mwh;
 }
 
@@ -281,10 +300,21 @@ static void conclude(struct compute *c, struct auction *a)
     compute_auction_drop(c, award.id);
 }
 
+/* Nobody waits minutes for the bid of one who, by light alone, would end later than another promised. */
+static bool comes_too_late(const struct compute *c, const struct auction *a, const struct offer *o, duration_ns expected)
+{
+    tai_ns earliest = a->announced + time_mono_to_wall(&c->port->now, o->far / 2) + expected;
+    for (size_t i = 0; i < a->offer_count && o->far > 0; i++)
+        if (a->offers[i].answered && a->offers[i].willing && a->offers[i].finish <= earliest)
+            return true;
+    return false;
+}
+
 static void collected(struct compute *c, struct auction *a)
 {
+    const struct task *t = compute_table_find(&c->table, a->id);
     for (size_t i = 0; i < a->offer_count; i++)
-        if (!a->offers[i].answered)
+        if (!a->offers[i].answered && !(t && comes_too_late(c, a, &a->offers[i], t->expected_ns)))
             return;
     conclude(c, a);
 }
@@ -304,7 +334,7 @@ void compute_auction_bid(struct compute *c, const struct message *m)
         if (o->node != m->from || o->answered)
             continue;
         struct forecast f = {.verdict = b.verdict, .finish = b.finish, .energy_mwh = b.energy_mwh};
-        bid_take(o, &f);
+        bid_take(c, a, o, &f);
         collected(c, a);
         return;
     }

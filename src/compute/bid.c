@@ -112,7 +112,8 @@ struct forecast compute_forecast(const struct compute *c, const struct announce 
     return f;
 }
 
-static void hold_add(struct compute *c, const struct announce *a)
+/* Until the award can be here: the bid's way to the manager, and back. */
+static void hold_add(struct compute *c, const struct announce *a, node_id manager)
 {
     struct hold *best = &c->holds[0];
     for (size_t i = 0; i < HOLDS_MAX; i++) {
@@ -124,7 +125,7 @@ static void hold_add(struct compute *c, const struct announce *a)
             best = &c->holds[i];
     }
     *best = (struct hold){.id = a->id,
-                          .until = c->port->now.mono + HOLD_TIME,
+                          .until = c->port->now.mono + HOLD_TIME + compute_far_light(c, manager),
                           .cpu_millis = a->cpu_millis,
                           .expected_ns = a->expected};
 }
@@ -145,7 +146,7 @@ void compute_bid_answer(struct compute *c, const struct message *m)
     }
     struct forecast f = compute_forecast(c, &a);
     if (f.verdict == VERDICT_YES) {
-        hold_add(c, &a);
+        hold_add(c, &a, m->from);
     } else if (f.verdict == VERDICT_POWER || f.verdict == VERDICT_HEAT) {
         char text[UID_TEXT_SIZE];
         uid_text(a.id, text);

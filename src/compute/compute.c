@@ -2,6 +2,7 @@
  * compute/compute.c - the entry points: enter, note what came, leave; leaving decides about every touched task.
  */
 #include "compute/internal.h"
+#include "orbit/sky.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -59,6 +60,12 @@ uint64_t compute_tag(struct compute *c)
 bool compute_alive(const struct compute *c, node_id id)
 {
     return id == c->port->config->self || view_alive(c->port->view, id);
+}
+
+duration_ns compute_far_light(const struct compute *c, node_id id)
+{
+    const struct port *p = c->port;
+    return p->sky ? time_wall_to_mono(&p->now, 2 * sky_far_light(p->sky, p->config->self, id, p->now.wall)) : 0;
 }
 
 enum health compute_health(const struct compute *c, node_id id)
@@ -312,6 +319,7 @@ static void publish_and_ack(struct compute *c, const struct task_request *r, enu
 {
     node_id other = nearest_member(c);
     node_id nodes[2] = {c->port->config->self, other};
+    duration_ns patience = ACK_PATIENCE + (other == NODE_NONE ? 0 : compute_far_light(c, other));
     uint64_t tag = compute_tag(c);
     struct ack *a = c->acks.count < ACKS_MAX ? map_put_u64(&c->acks, tag, NULL) : NULL;
     if (!a) {
@@ -323,14 +331,14 @@ static void publish_and_ack(struct compute *c, const struct task_request *r, enu
                       .client_tag = r->tag,
                       .id = id,
                       .other = other,
-                      .at = c->port->now.mono + ACK_PATIENCE};
+                      .at = c->port->now.mono + patience};
     err e = facts_publish_watched(c->port->facts, type, body, nodes, other == NODE_NONE ? 1 : 2, SERVICE_COMPUTE, tag);
     if (e != ERR_OK) {
         (void)map_remove_u64(&c->acks, tag);
         refuse(c, r, e, err_text(e));
         return;
     }
-    port_alarm(c->port, c->port->now.mono + ACK_PATIENCE);
+    port_alarm(c->port, c->port->now.mono + patience);
 }
 
 static void request_create(struct compute *c, const struct task_request *r)

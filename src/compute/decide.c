@@ -20,13 +20,13 @@ duration_ns compute_lease_duration(duration_ns expected, tai_ns now, tai_ns prom
 
 /*
  * The first two takeovers happen at once. Further ones wait, twice as long each time: nodes that see different members
- * alive would otherwise take a task from each other for ever, and none would finish it.
+ * alive would otherwise take a task from each other for ever, and none would finish it. A far owner may be heard of late.
  */
-static mono_ns patience_until(const struct task *t)
+static mono_ns patience_until(const struct compute *c, const struct task *t)
 {
     if (t->lease.epoch <= 2)
         return t->lease_seen;
-    return t->lease_seen + MIN(PATIENCE_FIRST << MIN(t->lease.epoch - 3, 20u), PATIENCE_MAX);
+    return t->lease_seen + MIN(PATIENCE_FIRST << MIN(t->lease.epoch - 3, 20u), PATIENCE_MAX) + compute_far_light(c, t->lease.owner);
 }
 
 bool compute_lease_dead(const struct compute *c, const struct task *t)
@@ -38,7 +38,7 @@ bool compute_lease_dead(const struct compute *c, const struct task *t)
         return a->state == TASK_SYSTEM_ERROR || a->state == TASK_PREEMPTED;
     const struct now *now = &c->port->now;
     if (!compute_alive(c, t->lease.owner))
-        return now->mono >= patience_until(t);
+        return now->mono >= patience_until(c, t);
     return t->lease.owner != c->port->config->self &&
            now->mono - t->lease_seen > time_wall_to_mono(now, t->lease.duration);
 }
@@ -244,8 +244,8 @@ void compute_decide(struct compute *c, struct uid id)
         return;
     if (t->lease.epoch != 0 && !compute_lease_dead(c, t)) {
         compute_auction_drop(c, id);
-        if (patience_until(t) > c->port->now.mono && !compute_alive(c, t->lease.owner)) {
-            c->sweep_at = MIN(c->sweep_at, patience_until(t)); /* look again then */
+        if (patience_until(c, t) > c->port->now.mono && !compute_alive(c, t->lease.owner)) {
+            c->sweep_at = MIN(c->sweep_at, patience_until(c, t)); /* look again then */
             port_alarm(c->port, c->sweep_at);
             port_probe(c->port, PROBE_TAKEOVER_PATIENT);
         }

@@ -31,7 +31,7 @@ enum {
 struct offer {
     node_id node;
     uint64_t held_bytes;
-    duration_ns reach;
+    duration_ns reach, far; /* `far`: light there and back, where it counts */
     bool answered, willing;
     tai_ns finish;
     uint64_t energy_mwh;
@@ -53,6 +53,7 @@ struct auction {
     size_t holder_count;
     struct offer offers[BIDDERS_MAX];
     size_t offer_count;
+    tai_ns announced;
 };
 
 enum run_phase { RUN_WAITING, RUN_STAGING, RUN_STARTING, RUN_RUNNING, RUN_SAVING, RUN_REPORTING, RUN_STOPPING };
@@ -135,6 +136,7 @@ struct compute {
 void compute_touch(struct compute *c, struct uid id);
 uint64_t compute_tag(struct compute *c);
 bool compute_alive(const struct compute *c, node_id id); /* this node always is, in its own eyes */
+duration_ns compute_far_light(const struct compute *c, node_id id); /* mono: light there and back to a node so far that it counts, else 0 */
 enum health compute_health(const struct compute *c, node_id id);
 err compute_publish(struct compute *c, struct uid id, enum fact_type type, const struct writer *w, const node_id *nodes,
                     size_t count);

@@ -7,6 +7,7 @@
 
 #define RETRY_FIRST (250 * NS_PER_MS)
 #define RETRY_MAX (30 * NS_PER_S)
+#define NOT_FOUND_TRIES 4u
 #define RETRY_MAX_WALL (10 * NS_PER_MINUTE) /* or this, if longer: gaps between contacts last an orbit */
 
 uint64_t compute_stream_tag(struct compute *c, struct run *r)
@@ -36,17 +37,31 @@ void compute_stream_close(struct compute *c, struct run *r)
     r->reading = r->ending = r->stream_is_put = false;
 }
 
+/*
+ * Not found may mean not yet known here: a few quick tries. Far from the sink, what it knew may have been lost on the way: a
+ * last try when a digest, the answer and the facts could have crossed.
+ */
+static duration_ns not_found_wait(const struct compute *c, const struct run *r)
+{
+    const struct task *t = compute_table_find(&c->table, r->id);
+    duration_ns far = t && t->body.size ? compute_far_light(c, compute_task_sink(t)) : 0;
+    if (r->retries <= NOT_FOUND_TRIES)
+        return RETRY_FIRST << (r->retries - 1);
+    return r->retries == NOT_FOUND_TRIES + 1 && far > 0 ? 2 * far : -1;
+}
+
 bool compute_stream_retry(struct compute *c, struct run *r, err status, tai_ns retry_at)
 {
     compute_stream_close(c, r);
     if (err_remedy_of(status) != REMEDY_LATER && status != ERR_CORRUPT && status != ERR_NOT_FOUND)
         return false;
-    /* Not found may mean not yet known here: a few quick tries. */
-    if (++r->retries > (status == ERR_NOT_FOUND ? 4u : RETRIES_MAX))
+    if (++r->retries > RETRIES_MAX)
         return false;
     const struct now *now = &c->port->now;
     duration_ns most = MAX(time_wall_to_mono(now, RETRY_MAX_WALL), RETRY_MAX);
-    duration_ns wait = MIN(RETRY_FIRST << MIN(r->retries - 1, 12u), most);
+    duration_ns wait = status == ERR_NOT_FOUND ? not_found_wait(c, r) : MIN(RETRY_FIRST << MIN(r->retries - 1, 12u), most);
+    if (wait < 0)
+        return false;
     if (retry_at > now->wall && retry_at - now->wall < NS_PER_DAY)
         wait = MAX(wait, time_wall_to_mono(now, retry_at - now->wall));
     r->wake_at = now->mono + wait;

@@ -63,6 +63,7 @@ struct facts_handlers {
     void (*held)(void *context, enum service owner, uint64_t tag, node_id node); /* durable there */
     void (*equivocation)(void *context, node_id author, struct span fact_a, struct span fact_b);
     void (*ready)(void *context); /* recovery from disk is complete */
+    duration_ns (*light)(void *context, node_id node); /* mono: one way to a node so far that it counts, else 0; NULL: all are near */
 };
 
 struct facts_config {

@@ -44,6 +44,7 @@ struct chain {
 struct peer {
     node_id id;
     mono_ns asked_at; /* when we last sent it a DIGEST because of an unknown author */
+    mono_ns told_at;  /* when we last sent it a DIGEST */
 };
 
 struct watch { /* key: own sequence */
@@ -52,6 +53,7 @@ struct watch { /* key: own sequence */
     uint8_t node_count;
     bool told[FACTS_WATCH_NODES_MAX];
     node_id nodes[FACTS_WATCH_NODES_MAX];
+    mono_ns sent_at[FACTS_WATCH_NODES_MAX]; /* the last push to each; 0: none yet */
     mono_ns due; /* of the next push to those not told */
     duration_ns backoff;
 };
@@ -119,6 +121,7 @@ void batch_add(struct batch *b, struct span encoded); /* silently stops at memor
 void batch_send(struct facts *s, struct batch *b, enum facts_message_type type, node_id to); /* keeps the batch */
 void batch_clear(struct batch *b);
 bool facts_linked(const struct facts *s, node_id node);
+duration_ns facts_way(const struct facts *s, node_id node); /* light there and back, where it counts; else 0 */
 void watch_durable(struct facts *s);               /* own facts became durable: tells self, pushes */
 void watch_alarm(struct facts *s);
 void watch_held(struct facts *s, node_id from, uint64_t seq);

@@ -65,6 +65,19 @@ static void digest_spread(struct facts *s, node_id except)
             digest_send(s, (node_id)map_key_u64(n));
 }
 
+/* Each interval; to a far neighbour only when an answer to the last one could have come. */
+static void digest_regular(struct facts *s)
+{
+    for (struct map_node *n = map_first(&s->peers); n; n = map_next(&s->peers, n)) {
+        struct peer *p = map_value(n);
+        const duration_ns way = facts_way(s, p->id);
+        if (way > 0 && s->port->now.mono < p->told_at + way)
+            continue;
+        p->told_at = s->port->now.mono;
+        digest_send(s, p->id);
+    }
+}
+
 /* ---- VECTOR ----------------------------------------------------------------------------------------------------- */
 
 static uint32_t hash_start(const uint8_t *hash)
@@ -123,7 +136,7 @@ static void ask(struct facts *s, node_id to, struct chain *c, uint64_t seq)
     write_varint(&w, 1);
     entry_write(&w, c, seq, &previous);
     facts_send(s, to, FACTS_VECTOR, writer_span(&w), (struct slice){0});
-    c->gap_at = s->port->now.mono + GAP_PATIENCE;
+    c->gap_at = s->port->now.mono + GAP_PATIENCE + facts_way(s, to);
 }
 
 struct entry {
@@ -297,7 +310,7 @@ static void early_add(struct facts *s, const struct fact *f, struct span encoded
     }
     port_probe(s->port, PROBE_FACT_EARLY);
     memcpy(copy, encoded.data, encoded.size);
-    *e = (struct early){copy, encoded.size, from, s->port->now.mono + EARLY_LIFETIME};
+    *e = (struct early){copy, encoded.size, from, s->port->now.mono + EARLY_LIFETIME + 2 * facts_way(s, from)};
     s->early_bytes += encoded.size;
 }
 
@@ -305,14 +318,14 @@ static void early_add(struct facts *s, const struct fact *f, struct span encoded
 static void gap_note(struct facts *s, struct chain *c, node_id from)
 {
     if (c) {
-        if (c->gap_from == NODE_NONE)
-            c->gap_at = s->port->now.mono + GAP_PATIENCE;
+        if (c->gap_from == NODE_NONE || (c->gap_from != from && facts_way(s, from) < facts_way(s, c->gap_from)))
+            c->gap_at = MIN(c->gap_from == NODE_NONE ? TIME_NEVER : c->gap_at, s->port->now.mono + GAP_PATIENCE);
         c->gap_from = from;
         arm(s, &s->gaps_at, GAP_PATIENCE);
         return;
     }
     struct peer *p = map_find_u64(&s->peers, from); /* unknown author: its JOIN is in what we lack */
-    if (p && s->port->now.mono >= p->asked_at + UNKNOWN_PATIENCE) {
+    if (p && s->port->now.mono >= p->asked_at + UNKNOWN_PATIENCE + facts_way(s, from)) {
         p->asked_at = s->port->now.mono;
         digest_send(s, from);
     }
@@ -559,7 +572,7 @@ void facts_link(struct facts *s, node_id peer, bool up)
     struct peer *p = map_put_u64(&s->peers, peer, &added);
     if (!p || !added)
         return;
-    *p = (struct peer){.id = peer, .asked_at = s->port->now.mono - UNKNOWN_PATIENCE};
+    *p = (struct peer){.id = peer, .asked_at = s->port->now.mono - UNKNOWN_PATIENCE - facts_way(s, peer), .told_at = s->port->now.mono};
     if (s->ready)
         digest_send(s, peer);
 }
@@ -570,7 +583,7 @@ void sync_alarm(struct facts *s)
     if (now >= s->sync_at) {
         s->sync_at = now + sync_interval(s);
         s->spread_at = TIME_NEVER;
-        digest_spread(s, NODE_NONE);
+        digest_regular(s);
     }
     if (now >= s->spread_at) {
         s->spread_at = TIME_NEVER;

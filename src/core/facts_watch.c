@@ -14,6 +14,11 @@ bool facts_linked(const struct facts *s, node_id node)
     return map_find_u64(&s->peers, node) != NULL;
 }
 
+duration_ns facts_way(const struct facts *s, node_id node)
+{
+    return s->handlers.light ? 2 * s->handlers.light(s->handlers.context, node) : 0;
+}
+
 /* Nothing here is worth keeping on a disk on the way: whatever is lost is asked for or sent again. */
 void facts_send(struct facts *s, node_id to, enum facts_message_type type, struct span body, struct slice payload)
 {
@@ -140,12 +145,25 @@ void watch_held(struct facts *s, node_id from, uint64_t until)
     }
 }
 
-static bool waits_for(const struct watch *w, node_id node)
+/* Its answer to the last push may still be on its way. */
+static bool may_answer_yet(const struct watch *w, size_t i, duration_ns way, mono_ns now)
+{
+    return way > 0 && w->sent_at[i] != 0 && now < w->sent_at[i] + way + BACKOFF_FIRST;
+}
+
+static bool waits_for(const struct watch *w, node_id node, duration_ns way, mono_ns now)
 {
     for (size_t i = 0; i < w->node_count; i++)
-        if (w->nodes[i] == node && !w->told[i])
+        if (w->nodes[i] == node && !w->told[i] && !may_answer_yet(w, i, way, now))
             return true;
     return false;
+}
+
+static void watch_sent(struct watch *w, node_id node, mono_ns now)
+{
+    for (size_t i = 0; i < w->node_count; i++)
+        if (w->nodes[i] == node)
+            w->sent_at[i] = now;
 }
 
 /* Sends `node` all due watched facts it has not confirmed. */
@@ -153,9 +171,11 @@ static void push_due(struct facts *s, node_id node)
 {
     struct batch b = {.heap = s->port->heap};
     uint64_t seq = 0;
+    const duration_ns way = facts_way(s, node);
     for (struct watch *w = watch_at_or_after(s, 0, &seq); w && seq <= s->own->durable; w = watch_at_or_after(s, seq + 1, &seq)) {
-        if (w->due > s->port->now.mono || !waits_for(w, node))
+        if (w->due > s->port->now.mono || !waits_for(w, node, way, s->port->now.mono))
             continue;
+        watch_sent(w, node, s->port->now.mono);
         if (w->backoff > BACKOFF_FIRST)
             port_probe(s->port, PROBE_WATCH_REPEATED);
         struct span encoded = chain_encoded(s->own, seq);
@@ -217,6 +237,9 @@ static void push_range(struct facts *s, node_id peer, uint64_t first, uint64_t l
     }
     batch_send(s, &b, type, peer);
     batch_clear(&b);
+    uint64_t seq = 0;
+    for (struct watch *w = watch_at_or_after(s, first, &seq); w && seq <= last && type == FACTS_WATCHED; w = watch_at_or_after(s, seq + 1, &seq))
+        watch_sent(w, peer, s->port->now.mono);
 }
 
 /* A fresh watched fact: those of its nodes that are no neighbours get it by route, now. */

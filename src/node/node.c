@@ -8,6 +8,7 @@
 #include "manage/manage.h"
 #include "network/network.h"
 #include "node/scope.h"
+#include "orbit/sky.h"
 #include "sensor/sensor.h"
 #include "storage/storage.h"
 
@@ -158,6 +159,13 @@ static void fact_equivocation(void *context, node_id author, struct span a, stru
     manage_equivocation(n->manage, author, a, b);
 }
 
+static duration_ns fact_light(void *context, node_id node)
+{
+    const struct node *n = context;
+    const struct port *p = &n->ports[SERVICE_FACTS];
+    return p->sky ? time_wall_to_mono(&p->now, sky_far_light(p->sky, n->config.self, node, p->now.wall)) : 0;
+}
+
 static void facts_recovered(void *context)
 {
     struct node *n = context;
@@ -278,7 +286,7 @@ static void start(struct node *n)
     };
     memcpy(config.root_public_key, n->root_public_key, sizeof config.root_public_key);
     struct facts_handlers handlers = {.context = n, .accepted = fact_accepted, .held = fact_held,
-                                      .equivocation = fact_equivocation, .ready = facts_recovered};
+                                      .equivocation = fact_equivocation, .ready = facts_recovered, .light = fact_light};
     e = e ? e : facts_open(&n->facts, &ports[SERVICE_FACTS], &config, &handlers);
     ASSERT(e == ERR_OK); /* only a budget too small for this configuration leads here */
     for (enum service s = SERVICE_NONE; s < SERVICE_COUNT; s++)

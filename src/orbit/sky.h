@@ -133,6 +133,9 @@ double sky_range_km(const struct sky *sky, uint32_t a, uint32_t b, tai_ns t);
 /* One way delay, whole ns; fibre: great circle * 1.5 * 1.468 / c. Negative where sky_range_km is.
  */
 duration_ns sky_light_time(const struct sky *sky, uint32_t a, uint32_t b, tai_ns t);
+/* The same where whoever waits must count it: beyond half a second, whole ms (every machine waits
+ * alike); 0 for all nearer pairs, at the price of a glance at their bodies. */
+duration_ns sky_far_light(const struct sky *sky, uint32_t a, uint32_t b, tai_ns t);
 /* Whether the link stands by the rules, exactly. False for pairs that are no candidates. */
 bool sky_visible(const struct sky *sky, uint32_t a, uint32_t b, tai_ns t);
 enum link_kind sky_link_kind(const struct sky *sky, uint32_t a,

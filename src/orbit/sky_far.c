@@ -93,3 +93,20 @@ size_t sky_far_margins(const struct sky *sky, const struct sky_pair *p, const st
     out[2] = clear_of(sky, y->trajectory.body, &a->teme, &b->teme, a->at);
     return 3;
 }
+
+/* Nobody on elements about the Earth is half a light second from another. */
+static bool may_be_far(const struct site *x, const struct site *y)
+{
+    bool tables = (x->kind == SITE_SATELLITE && x->trajectory.kind == TRAJECTORY_TABLE) ||
+                  (y->kind == SITE_SATELLITE && y->trajectory.kind == TRAJECTORY_TABLE);
+    return x->trajectory.body != y->trajectory.body || tables;
+}
+
+duration_ns sky_far_light(const struct sky *sky, uint32_t a, uint32_t b, tai_ns t)
+{
+    ptrdiff_t x = sky_site_index(sky, a), y = sky_site_index(sky, b);
+    if (x < 0 || y < 0 || x == y || !may_be_far(&sky->sites[x].site, &sky->sites[y].site))
+        return 0;
+    duration_ns light = sky_light_time(sky, a, b, t);
+    return light > NS_PER_S / 2 ? light / NS_PER_MS * NS_PER_MS : 0;
+}

@@ -55,10 +55,7 @@ static uint64_t weight(const struct view_member *m)
 
 duration_ns placement_far_light(const struct port *port, node_id node)
 {
-    if (!port->sky || node == port->config->self)
-        return 0;
-    duration_ns light = sky_light_time(port->sky, port->config->self, node, port->now.wall);
-    return light > NS_PER_S / 2 ? time_wall_to_mono(&port->now, 2 * light / NS_PER_MS * NS_PER_MS) : 0;
+    return port->sky ? time_wall_to_mono(&port->now, 2 * sky_far_light(port->sky, port->config->self, node, port->now.wall)) : 0;
 }
 
 uint64_t placement_nearness(const struct port *port, node_id node, duration_ns within)

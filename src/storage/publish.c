@@ -20,6 +20,15 @@ static void watch_done(struct storage *s, uint64_t tag, err status)
     storage_reply(s, &w.reply);
 }
 
+/* How long the named nodes may take: light there and back, twice, since the first message may be lost. */
+static duration_ns patience(const struct storage *s, const node_id *nodes, uint8_t count)
+{
+    duration_ns light = 0;
+    for (uint8_t i = 0; i < count; i++)
+        light = MAX(light, placement_far_light(s->port, nodes[i]));
+    return INDEX_TIMEOUT_S * NS_PER_S + 2 * light;
+}
+
 err publish_watched(struct storage *s, enum fact_type type, struct span body, const node_id *nodes, uint8_t count, uint8_t need,
                     struct stream *stream, const struct object_reply *reply)
 {
@@ -32,7 +41,7 @@ err publish_watched(struct storage *s, enum fact_type type, struct span body, co
     if (reply)
         w->reply = *reply;
     w->need = need;
-    w->deadline = s->port->now.mono + INDEX_TIMEOUT_S * NS_PER_S;
+    w->deadline = s->port->now.mono + patience(s, nodes, count);
     if (stream)
         stream->watch = tag;
     storage_tick_soon(s);

@@ -99,6 +99,7 @@ void checks_sample(struct world *w)
         check_facts_sample(w);
     check_objects_sample(w);
     check_tasks_sample(w, minute);
+    check_recovery_sample(w);
     for (size_t i = 0; i < w->node_count && check_deep(w); i++)
         if (minute % 60 == i % 60)
             own_invariants(w, &w->nodes[i]);

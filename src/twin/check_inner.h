@@ -10,7 +10,9 @@
 struct crash_watch { /* one crash whose conviction is awaited */
     node_id victim;
     mono_ns at, bound;
-    bool *known; /* by node index */
+    node_id observers[2];
+    bool *known;  /* by node index */
+    bool *joined; /* by node index: connected to the observers at the crash and at each sample since */
     bool open;
 };
 
@@ -59,6 +61,7 @@ void check_tasks_sample(struct world *w, uint64_t minute);
 void check_tasks_final(struct world *w);
 /* check_recovery.c */
 void check_recovery_open(struct world *w);
+void check_recovery_sample(struct world *w);
 void check_recovery_close(struct world *w);
 
 #endif

@@ -1,8 +1,9 @@
 /*
  * I12: what recovery takes, against bounds that follow from the contact plan of this run.
  *
- *   conviction  a crash is known to every node connected to the observers within (missed + 1.5) heartbeats plus twice the light time
- *               of the longest way in that part of the mesh
+ *   conviction  a crash is known to every node that stays connected to two observers within (missed + 1.5) heartbeats plus twice the
+ *               light time of the longest way in that part of the mesh. Where light counts: plus what an observer waits for a link that
+ *               only needs to be set up again, and six crossings, since news may be lost and asked for
  *   heal        whatever one node knows has reached every other one after a flood over the plan's contacts. Four floods: facts,
  *               copies and leases that follow from them, what those say, results. Plus the work that is open.
  */
@@ -16,17 +17,20 @@
 #define TASK_NS (4 * NS_PER_MINUTE)     /* at most what a modelled task takes, with its inputs and outputs */
 #define WORK_NS (30 * NS_PER_MINUTE)
 #define HORIZON_NS (24 * NS_PER_HOUR)
-enum { FLOODS = 4, SOURCES_MAX = 32 };
+enum { FLOODS = 4, SOURCES_MAX = 32, LIGHT_CROSSINGS = 6, OBSERVER_CROSSINGS = 4 };
 
 void check_recovery_open(struct world *w)
 {
-    w->checks->watch.known = calloc(w->node_count, sizeof(bool));
-    ASSERT(w->checks->watch.known != NULL);
+    struct crash_watch *c = &w->checks->watch;
+    c->known = calloc(w->node_count, sizeof(bool));
+    c->joined = calloc(w->node_count, sizeof(bool));
+    ASSERT(c->known && c->joined);
 }
 
 void check_recovery_close(struct world *w)
 {
     free(w->checks->watch.known);
+    free(w->checks->watch.joined);
 }
 
 /* ---- convictions ------------------------------------------------------------------------------------------------------------- */
@@ -58,11 +62,39 @@ static void connected_from(struct world *w, node_id from, bool *in, duration_ns 
     free(way);
 }
 
-static bool plan_steady(struct world *w, node_id a, node_id b, duration_ns ahead)
+/* As the detector: light for a link to be set up again, where it takes more than half a heartbeat. */
+static duration_ns observer_lag(const struct world *w, node_id victim, node_id observer)
+{
+    duration_ns light = sky_light_time(w->sky, victim, observer, world_wall(w));
+    return light > w->scenario->node.heartbeat_ns / 2 ? OBSERVER_CROSSINGS * light : 0;
+}
+
+/* Does the plan show a contact from `before` ago until `ahead` from now? */
+static bool plan_steady(struct world *w, node_id a, node_id b, duration_ns before, duration_ns ahead)
 {
     tai_ns wall = world_wall(w);
     const struct contact *c = sky_contact_at(w->sky, a, b, wall);
-    return c && c->end - wall > ahead && wall - c->start > ahead;
+    return c && c->end - wall > ahead && wall - c->start > before;
+}
+
+/* Who stays connected to the first observer; what is cut off for a while may learn of the crash later. */
+static void joined_still(struct world *w)
+{
+    struct crash_watch *c = &w->checks->watch;
+    bool *in = calloc(w->node_count, sizeof *in);
+    duration_ns way;
+    ASSERT(in != NULL);
+    if (w->nodes[c->observers[0] - 1].node)
+        connected_from(w, c->observers[0], in, &way);
+    for (size_t i = 0; i < w->node_count; i++)
+        c->joined[i] = c->joined[i] && in[i];
+    free(in);
+}
+
+void check_recovery_sample(struct world *w)
+{
+    if (w->checks->watch.open)
+        joined_still(w);
 }
 
 static void crash_judge(struct world *w, void *context, uint64_t number)
@@ -73,25 +105,39 @@ static void crash_judge(struct world *w, void *context, uint64_t number)
     c->open = false;
     if (world_node(w, c->victim)->node)
         return; /* back before anybody had to know */
-    /* Judge only what the promise covers: observers whose contact with the victim holds well beyond the bound. */
-    node_id observers[2];
-    size_t count = 0, peers;
-    const uint32_t *peer = sky_peers(w->sky, c->victim, &peers);
-    for (size_t i = 0; i < peers && count < 2; i++)
-        if (w->nodes[peer[i] - 1].node && plan_steady(w, c->victim, peer[i], 30 * NS_PER_S))
-            observers[count++] = peer[i];
-    if (count < 2)
+    joined_still(w);
+    if (!c->joined[c->observers[0] - 1] || !c->joined[c->observers[1] - 1])
         return;
-    bool *in = calloc(w->node_count, sizeof *in);
-    duration_ns way;
-    ASSERT(in != NULL);
-    connected_from(w, observers[0], in, &way);
-    for (size_t i = 0; i < w->node_count && in[observers[1] - 1]; i++)
-        if (in[i] && w->nodes[i].node)
+    for (size_t i = 0; i < w->node_count; i++)
+        if (c->joined[i] && w->nodes[i].node)
             checks_count(w, PROMISE_I12, c->known[i], "%s did not know of the crash of %s within %.2f s",
                          scenario_name(w->scenario, (node_id)(i + 1)), scenario_name(w->scenario, c->victim),
                          (double)(c->bound - c->at) / 1e9);
-    free(in);
+}
+
+/* The two nearest peers whose links to the victim stand, and stand by the plan well beyond the bound; false: there are none. */
+static bool observers_choose(struct world *w, node_id victim, duration_ns beats, struct crash_watch *c, duration_ns *lag)
+{
+    size_t peers, count = 0;
+    duration_ns least[2] = {0, 0};
+    const uint32_t *peer = sky_peers(w->sky, victim, &peers);
+    for (size_t i = 0; i < peers; i++) {
+        if (!w->nodes[peer[i] - 1].node || !link_connected(w, victim, peer[i]))
+            continue;
+        duration_ns its = observer_lag(w, victim, peer[i]), margin = MAX(30 * NS_PER_S, its > 0 ? beats : 0) + its;
+        if (!plan_steady(w, victim, peer[i], margin, margin + beats) || (count == 2 && its >= least[1]))
+            continue;
+        size_t at = count > 0 && its < least[0] ? 0 : MIN(count, (size_t)1);
+        if (at == 0) {
+            least[1] = least[0];
+            c->observers[1] = c->observers[0];
+        }
+        least[at] = its;
+        c->observers[at] = peer[i];
+        count = MIN(count + 1, (size_t)2);
+    }
+    *lag = least[1] + least[1] / OBSERVER_CROSSINGS; /* and the last heartbeat was under way */
+    return count == 2;
 }
 
 /* A crash is measured when at least two links of the victim stand. */
@@ -100,24 +146,17 @@ void checks_crash(struct world *w, struct twin_node *n)
     struct crash_watch *c = &w->checks->watch;
     if (c->open || w->ranks) /* who is connected to whom, no single rank knows */
         return;
-    size_t peers, observers = 0;
-    node_id one = NODE_NONE;
-    const uint32_t *peer = sky_peers(w->sky, n->id, &peers);
-    for (size_t i = 0; i < peers; i++)
-        if (w->nodes[peer[i] - 1].node && link_connected(w, n->id, peer[i])) {
-            one = peer[i];
-            observers++;
-        }
-    if (observers < 2)
+    duration_ns beat = w->scenario->node.heartbeat_ns, way, lag;
+    duration_ns beats = beat * (2 * MAX(w->scenario->node.heartbeats_missed, 1u) + 3) / 2;
+    if (!observers_choose(w, n->id, beats, c, &lag))
         return;
-    duration_ns beat = w->scenario->node.heartbeat_ns, way;
-    uint32_t missed = MAX(w->scenario->node.heartbeats_missed, 1u);
     memset(c->known, 0, w->node_count * sizeof *c->known);
-    connected_from(w, one, c->known, &way);
-    memset(c->known, 0, w->node_count * sizeof *c->known);
+    memset(c->joined, 0, w->node_count * sizeof *c->joined);
+    connected_from(w, c->observers[0], c->joined, &way);
+    c->joined[n->id - 1] = false;
     c->victim = n->id;
     c->at = w->now;
-    c->bound = w->now + beat * (2 * missed + 3) / 2 + 2 * way;
+    c->bound = w->now + beats + lag + (way > beat / 2 ? LIGHT_CROSSINGS : 2) * way;
     c->open = true;
     world_serially(w, c->bound, crash_judge, NULL, 0);
 }
@@ -167,8 +206,6 @@ void checks_trace(struct world *w, struct twin_node *n, const struct effect_trac
 }
 
 /* ---- heal ------------------------------------------------------------------------------------------------------------------------ */
-
-enum { LIGHT_CROSSINGS = 6 };
 
 static bool hop(const struct contact *c, uint32_t from, uint32_t to, tai_ns *earliest)
 {

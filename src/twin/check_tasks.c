@@ -3,6 +3,7 @@
  *
  * A task waits while it has no receipt and no living lease. A lane is willing when, in truth and not by forecast, its satellite is up,
  * joined to the task's sink by links that stand, idle, well charged and cool. Both together for more than the bound is a violation.
+ * The bound counts light where that is far: announcement and bid, both once more since either may be lost, and news of the lane.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -10,11 +11,12 @@
 #include "compute/compute.h"
 #include "twin/check_inner.h"
 
-enum { WAIT_MINUTES_MAX = 15, TASKS_LOOKED_AT = 48 };
+enum { WAIT_MINUTES_MAX = 15, LIGHT_CROSSINGS = 6, TASKS_LOOKED_AT = 48 };
 
 struct waiting { /* value of `waits`, by task id */
     uint32_t minutes;   /* in a row */
     uint32_t seen_at;   /* sample number */
+    uint32_t far_minutes; /* that light may add: the most of these minutes */
 };
 
 struct check_tasks {
@@ -69,24 +71,27 @@ static bool lane_is_willing(const struct world *w, const struct twin_node *n)
     return c.lanes_millis >= 1000 && may_sign && charged && cool && m[METRIC_TASKS_RUNNING] == 0;
 }
 
-/* Does a willing lane stand in the sink's part of the mesh? */
-static bool willing_near(struct world *w, node_id sink)
+/* Light to the nearest willing lane in the sink's part of the mesh, where that is far, else 0; -1: there is none. */
+static duration_ns willing_near(struct world *w, node_id sink)
 {
     node_id row[CHECK_NODES_MAX];
     bool in[CHECK_NODES_MAX] = {false};
     size_t count = 0;
+    duration_ns nearest = -1;
     row[count++] = sink;
     in[sink - 1] = true;
-    for (size_t at = 0; at < count; at++) {
-        if (lane_is_willing(w, &w->nodes[row[at] - 1]))
-            return true;
+    for (size_t at = 0; at < count && nearest != 0; at++) {
+        if (lane_is_willing(w, &w->nodes[row[at] - 1])) {
+            duration_ns light = sky_far_light(w->sky, sink, row[at], world_wall(w));
+            nearest = nearest < 0 ? light : MIN(nearest, light);
+        }
         for (size_t i = 0; i < w->node_count; i++)
             if (!in[i] && w->nodes[i].node && link_connected(w, row[at], (node_id)(i + 1))) {
                 in[i] = true;
                 row[count++] = (node_id)(i + 1);
             }
     }
-    return false;
+    return nearest;
 }
 
 /* As its sink knows it: no owner, or one that it knows to be dead. */
@@ -106,14 +111,18 @@ static void waits_of(struct world *w, const struct twin_node *n)
         if (t.sink != n->id || !task_waits(n, &t))
             continue;
         bool may_sign = w->now >= n->faults.full_until; /* a sink whose disk is full can award nothing */
-        bool near = may_sign && willing_near(w, n->id);
+        duration_ns light = may_sign ? willing_near(w, n->id) : -1;
+        uint32_t far_minutes = (uint32_t)(LIGHT_CROSSINGS * MAX(light, 0) / NS_PER_MINUTE);
+        bool near = light >= 0;
         struct waiting *v = map_put(&all->waits, uid_span(&t.id), NULL);
         ASSERT(v != NULL);
-        v->minutes = near && v->seen_at + 1 == all->samples ? v->minutes + 1 : near;
+        bool goes_on = near && v->seen_at + 1 == all->samples;
+        v->minutes = goes_on ? v->minutes + 1 : near;
+        v->far_minutes = goes_on ? MAX(v->far_minutes, far_minutes) : far_minutes;
         v->seen_at = all->samples;
         char text[UID_TEXT_SIZE];
         uid_text(t.id, text);
-        checks_count(w, PROMISE_I11, v->minutes <= WAIT_MINUTES_MAX, "task %s of %s waits for %u min beside a willing lane", text,
+        checks_count(w, PROMISE_I11, v->minutes <= WAIT_MINUTES_MAX + v->far_minutes, "task %s of %s waits for %u min beside a willing lane", text,
                      scenario_name(w->scenario, n->id), v->minutes);
     }
 }

@@ -345,6 +345,8 @@ void world_run(struct world *w)
     ranks_flush(w);
     run_until(w, w->now + bound, verified);
     customers_verify_end(w);
+    if (!quiet(w)) /* reading back found something to repair: those facts are still under way, minutes where light is slow */
+        run_until(w, w->now + bound, quiet);
     if (w->beyond && faults_left(w) >= 2) {
         customers_serve_begin(w);
         run_until(w, w->now + bound, customers_serve_done);

@@ -51,6 +51,7 @@ struct watch {
     node_id nodes[4];
     size_t count;
     bool live;
+    mono_ns published;
 };
 
 struct world_node {
@@ -82,6 +83,7 @@ struct world_node {
 
 struct stored_fact {
     struct fact fact;
+    mono_ns published;
     uint8_t *body;
 };
 
@@ -89,6 +91,7 @@ struct mail {
     node_id from, to;
     struct message m;
     uint8_t *body;
+    mono_ns due;
 };
 
 struct world {
@@ -103,6 +106,10 @@ struct world {
     size_t shelf_count;
     uint64_t published[NODES_MAX + 1];
     struct now now;
+    duration_ns step;                                /* of time: 10 ms */
+    duration_ns way[NODES_MAX + 1][NODES_MAX + 1];   /* what messages and facts take; 0: nothing */
+    const struct sky *sky;                           /* of the ports; NULL: none */
+    size_t announced;                                /* messages ANNOUNCE that were sent */
     bool objects_fail, buckets_missing, mute_bids;
     err publish_fails;
     char traces[TRACES_MAX][200];

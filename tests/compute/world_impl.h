@@ -43,6 +43,7 @@ err facts_publish(struct facts *s, enum fact_type type, struct span body, struct
         return world->publish_fails;
     ASSERT(world->fact_count < FACTS_MAX && body.size <= FACT_BODY_MAX);
     struct stored_fact *f = &world->facts[world->fact_count++];
+    f->published = world->now.mono;
     f->body = malloc(body.size);
     memcpy(f->body, body.data, body.size);
     f->fact = (struct fact){.author = n->id,
@@ -63,7 +64,7 @@ err facts_publish_watched(struct facts *s, enum fact_type type, struct span body
     ASSERT(owner == SERVICE_COMPUTE);
     TRY(facts_publish(s, type, body, &f));
     struct watch *w = &n->watches[n->watch_count++ % COUNT_OF(n->watches)];
-    *w = (struct watch){.tag = tag, .seq = f.seq, .count = count, .live = true};
+    *w = (struct watch){.tag = tag, .seq = f.seq, .count = count, .live = true, .published = world->now.mono};
     memcpy(w->nodes, nodes, count * sizeof *nodes);
     return ERR_OK;
 }
@@ -99,7 +100,7 @@ static void reach_refresh(struct world_node *n)
     for (size_t i = 0; i < n->view.count; i++) {
         struct view_member *m = &n->view.members[i];
         m->link_up = m->id != n->id && connected(n->id, m->id);
-        m->reach_ns = m->link_up ? 5 * NS_PER_MS : TIME_NEVER;
+        m->reach_ns = m->link_up ? MAX(5 * NS_PER_MS, world->way[n->id][m->id]) : TIME_NEVER;
     }
 }
 
@@ -123,6 +124,7 @@ void world_boot(struct world_node *n)
     n->core.object_reply = object_reply_to;
     port_init(&n->port, SERVICE_COMPUTE, &n->core, &n->config, &n->view, NULL);
     n->port.facts = (struct facts *)(void *)n;
+    n->port.sky = world->sky;
     n->up = true;
     n->lane_count = 0;
     memset(n->lanes, 0, sizeof n->lanes);
@@ -159,6 +161,7 @@ struct world *world_new(size_t count)
     struct world *w = calloc(1, sizeof *w);
     world = w;
     w->count = count;
+    w->step = 10 * NS_PER_MS;
     w->facts = calloc(FACTS_MAX, sizeof *w->facts);
     w->now = (struct now){.mono = NS_PER_S, .wall = 2000000000ll * NS_PER_S, .wall_rate = 1};
     for (node_id id = 1; id <= count; id++) {
@@ -424,6 +427,8 @@ static void post(struct world_node *from, struct message *m)
     memcpy(mail->body, m->body.data, m->body.size);
     mail->m.body = span_of(mail->body, m->body.size);
     mail->m.from = from->id;
+    mail->due = world->now.mono + world->way[from->id][m->to];
+    world->announced += m->type == COMPUTE_ANNOUNCE;
 }
 
 static void remember_reply(struct world_node *n, const struct task_reply *r)
@@ -474,7 +479,7 @@ static bool facts_flow(void)
         for (node_id id = 1; id <= world->count; id++) {
             struct world_node *n = &world->nodes[id];
             struct stored_fact *f = &world->facts[i];
-            if (!n->up || f->fact.seq != n->known[f->fact.author] + 1)
+            if (!n->up || f->fact.seq != n->known[f->fact.author] + 1 || world->now.mono < f->published + world->way[f->fact.author][id])
                 continue;
             bool near = false; /* some connected node has it */
             for (node_id other = 1; other <= world->count; other++)
@@ -498,6 +503,8 @@ static bool holds_flow(void)
             struct watch *w = &n->watches[i];
             for (size_t j = 0; w->live && j < w->count; j++) {
                 node_id at = w->nodes[j];
+                if (at != NODE_NONE && world->now.mono < w->published + 2 * world->way[id][at])
+                    continue;
                 if (at == NODE_NONE || world->nodes[at].known[id] < w->seq || (at != id && !connected(at, id)))
                     continue;
                 w->nodes[j] = NODE_NONE;
@@ -513,10 +520,13 @@ static bool holds_flow(void)
 
 static bool mail_flow(void)
 {
-    if (world->mail_count == 0)
+    size_t at = 0;
+    while (at < world->mail_count && world->mail[at].due > world->now.mono)
+        at++;
+    if (at == world->mail_count)
         return false;
-    struct mail mail = world->mail[0];
-    memmove(world->mail, world->mail + 1, --world->mail_count * sizeof mail);
+    struct mail mail = world->mail[at];
+    memmove(world->mail + at, world->mail + at + 1, (--world->mail_count - at) * sizeof mail);
     struct world_node *n = &world->nodes[mail.to];
     if (n->up && !(world->mute_bids && mail.m.type == COMPUTE_BID)) {
         world_step(n);
@@ -552,8 +562,8 @@ void world_run(struct world *w, duration_ns mono)
     mono_ns until = w->now.mono + mono;
     world_settle(w);
     while (w->now.mono < until) {
-        w->now.mono += 10 * NS_PER_MS;
-        w->now.wall += 10 * NS_PER_MS * w->now.wall_rate;
+        w->now.mono += w->step;
+        w->now.wall += w->step * w->now.wall_rate;
         for (node_id id = 1; id <= w->count; id++)
             if (w->nodes[id].up)
                 tick(&w->nodes[id]);

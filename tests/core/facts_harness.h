@@ -134,6 +134,15 @@ static void sim_equivocation(void *context, node_id author, struct span a, struc
     memcpy(n->proof[1], b.data, n->proof_size[1] = b.size);
 }
 
+static duration_ns sim_light; /* one way, between any two */
+
+static duration_ns sim_light_to(void *context, node_id node)
+{
+    (void)context;
+    (void)node;
+    return sim_light;
+}
+
 static void sim_ready(void *context)
 {
     struct sim_node *n = context;
@@ -225,7 +234,7 @@ static void sim_start(struct sim *s, node_id id)
     sim_begin(s, n);
     struct facts_config c = {.self = id, .incarnation = 1, .crypto = s->crypto[id], .genesis = span_of(s->genesis, s->genesis_size)};
     memcpy(c.root_public_key, sim_keys[0], 32);
-    assert_int_equal(facts_open(&n->facts, &n->port, &c, &(struct facts_handlers){n, sim_accepted, sim_held, sim_equivocation, sim_ready}), ERR_OK);
+    assert_int_equal(facts_open(&n->facts, &n->port, &c, &(struct facts_handlers){n, sim_accepted, sim_held, sim_equivocation, sim_ready, sim_light_to}), ERR_OK);
     n->port.facts = n->facts;
     for (node_id peer = 1; peer <= SIM_NODES; peer++)
         if (s->link[id][peer])

@@ -172,6 +172,52 @@ static void a_gap_is_asked_for(void **state)
     sim_free(s);
 }
 
+/* Node 1 is away and answers nothing: how often is it asked in an hour? */
+static uint64_t asked_of_the_absent(duration_ns light)
+{
+    struct sim *s = sim_new(2, 1);
+    sim_light = light;
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(sim_publish(s, 1, "ordered"), ERR_OK);
+    pump(s);
+    s->route_all = true;
+    hand_over(s, 2, 1, (uint64_t[]){5}, 1, &s->nodes[1]);
+    sim_kill(s, 1);
+    uint64_t before = s->sent;
+    sim_wait(s, NS_PER_HOUR);
+    uint64_t asked = s->sent - before;
+    sim_light = 0;
+    sim_free(s);
+    return asked;
+}
+
+static void a_far_gap_is_asked_for_as_often_as_an_answer_could_come(void **state)
+{
+    (void)state;
+    uint64_t near = asked_of_the_absent(0), far = asked_of_the_absent(6 * NS_PER_MINUTE);
+    assert_true(near >= 50 && near <= 100); /* each 100 ms while the fact waits, 10 s */
+    assert_true(far >= 2 && far <= 3);      /* each 12 minutes while the fact waits, 24 minutes */
+}
+
+static void far_neighbours_are_told_digests_as_often_as_they_could_answer(void **state)
+{
+    (void)state;
+    uint64_t sent[2];
+    for (int k = 0; k < 2; k++) {
+        struct sim *s = sim_new(2, 1);
+        sim_light = k == 0 ? 0 : 6 * NS_PER_MINUTE;
+        sim_link(s, 1, 2, true);
+        pump(s);
+        uint64_t before = s->sent;
+        sim_wait(s, NS_PER_HOUR);
+        sent[k] = s->sent - before;
+        sim_light = 0;
+        sim_free(s);
+    }
+    assert_true(sent[0] > 1000);
+    assert_true(sent[1] >= 8 && sent[1] <= 10);
+}
+
 static void held_comes_only_after_the_sync_there(void **state)
 {
     (void)state;
@@ -369,6 +415,8 @@ int main(void)
         cmocka_unit_test(garbage_messages_change_nothing),
         cmocka_unit_test(facts_out_of_order_wait_for_their_predecessors),
         cmocka_unit_test(a_gap_is_asked_for),
+        cmocka_unit_test(a_far_gap_is_asked_for_as_often_as_an_answer_could_come),
+        cmocka_unit_test(far_neighbours_are_told_digests_as_often_as_they_could_answer),
         cmocka_unit_test(held_comes_only_after_the_sync_there),
         cmocka_unit_test(a_watched_fact_is_pushed_again_until_it_is_held),
         cmocka_unit_test(nothing_of_ours_leaves_before_it_is_durable),

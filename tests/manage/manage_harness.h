@@ -286,7 +286,7 @@ static void start(struct world *w, node_id id)
     memcpy(c.root_public_key, world_keys[0], 32);
     assert_int_equal(manage_open(&n->manage, &n->manage_port), ERR_OK);
     assert_int_equal(facts_open(&n->facts, &n->facts_port, &c,
-                                &(struct facts_handlers){n, on_fact, on_held, on_equivocation, on_ready}), ERR_OK);
+                                &(struct facts_handlers){n, on_fact, on_held, on_equivocation, on_ready, NULL}), ERR_OK);
     n->facts_port.facts = n->manage_port.facts = n->facts;
     finish(w, n);
 }
