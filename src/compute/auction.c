@@ -252,12 +252,13 @@ static bool better(const struct offer *a, const struct offer *b, tai_ns deadline
     return a->node < b->node;
 }
 
-static const struct offer *take_best(struct auction *a, tai_ns deadline)
+/* The best who is still alive: a far one may have been convicted since it bid. */
+static const struct offer *take_best(const struct compute *c, struct auction *a, tai_ns deadline)
 {
     struct offer *best = NULL;
     for (size_t i = 0; i < a->offer_count; i++) {
         struct offer *o = &a->offers[i];
-        if (o->willing && (!best || better(o, best, deadline)))
+        if (o->willing && compute_alive(c, o->node) && (!best || better(o, best, deadline)))
             best = o;
     }
     if (best)
@@ -272,7 +273,7 @@ static void conclude(struct compute *c, struct auction *a)
         return;
     const struct offer *best[3] = {NULL};
     for (size_t i = 0; i < COUNT_OF(best); i++)
-        best[i] = take_best(a, t->deadline);
+        best[i] = take_best(c, a, t->deadline);
     if (!best[0] || t->lease.epoch >= COMPUTE_EPOCH_MAX || (MUTATION(AUCTION_SLEEPS) && a->backoff == 0)) {
         port_probe(c->port, PROBE_AUCTION_NO_BIDDER);
         wait_and_retry(c, a);
@@ -305,7 +306,7 @@ static bool comes_too_late(const struct compute *c, const struct auction *a, con
 {
     tai_ns earliest = a->announced + time_mono_to_wall(&c->port->now, o->far / 2) + expected;
     for (size_t i = 0; i < a->offer_count && o->far > 0; i++)
-        if (a->offers[i].answered && a->offers[i].willing && a->offers[i].finish <= earliest)
+        if (a->offers[i].answered && a->offers[i].willing && compute_alive(c, a->offers[i].node) && a->offers[i].finish <= earliest)
             return true;
     return false;
 }

@@ -153,6 +153,11 @@ static void spread(const struct draft *d, enum rank rank, struct places *out)
     }
 }
 
+static bool barred(const struct placement_query *q, const struct view_member *m)
+{
+    return q->no_bridges && q->policy.where == PLACE_ORBIT && m->role != ROLE_SATELLITE;
+}
+
 /* The wall instant when `least` members that may hold copies are within reach, by the contact plan. */
 static tai_ns retry_instant(const struct port *port, const struct placement_query *q, uint8_t least)
 {
@@ -163,7 +168,7 @@ static tai_ns retry_instant(const struct port *port, const struct placement_quer
         bool self = m->id == port->config->self;
         if (!view_alive(port->view, m->id) || listed(q->exclude, q->exclude_count, m->id) || (!self && m->reach_wall == TIME_NEVER))
             continue;
-        if (!fits(m, q, self))
+        if (!fits(m, q, self) || barred(q, m))
             continue; /* waiting for it would not help */
         tai_ns when = self ? port->now.wall : m->reach_wall;
         uint8_t at = count;
@@ -191,7 +196,7 @@ err placement_choose(const struct port *port, const struct placement_query *q, u
                    (m->reach_ns > reach && view_reachable(port->view, m->id, reach + placement_far_light(port, m->id)));
         if (!may || listed(q->exclude, q->exclude_count, m->id))
             continue;
-        if (q->no_bridges && q->policy.where == PLACE_ORBIT && m->role != ROLE_SATELLITE)
+        if (barred(q, m))
             continue;
         if (!fits(m, q, self)) {
             out->space_short = true;

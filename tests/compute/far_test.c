@@ -141,6 +141,26 @@ static void a_far_bid_holds_its_lane_until_the_award_can_be_there(void **state)
     far_world_free(w);
 }
 
+static void a_bidder_convicted_meanwhile_gets_no_award(void **state)
+{
+    (void)state;
+    struct world *w = far_world(3);
+    world_kill(&w->nodes[4]);
+    world_convict(w, 4);
+    world_put(w, "eo", "T/a.ppm", "0123456789abcdefghij", 2, 3);
+    struct task_spec spec = world_spec();
+    struct uid id = submit(w, &spec);
+    w->way[1][GATEWAY] += NS_PER_S; /* the window is open until its bid is here */
+    world_run(w, 2 * w->way[GATEWAY][2] + NS_PER_S / 2);
+    world_kill(&w->nodes[2]);
+    world_convict(w, 2);
+    world_run(w, NS_PER_S);
+    const struct task_view *v = world_get(&w->nodes[GATEWAY], id);
+    assert_int_equal(v->owner, 3);
+    assert_true(v->successors[0] == 1 && v->successors[1] == NODE_NONE);
+    far_world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -148,6 +168,7 @@ int main(void)
         cmocka_unit_test(one_announcement_is_enough_to_place_a_task_at_mars),
         cmocka_unit_test(nobody_waits_for_a_bid_from_mars_that_cannot_win),
         cmocka_unit_test(a_task_goes_to_mars_when_its_inputs_lie_there),
+        cmocka_unit_test(a_bidder_convicted_meanwhile_gets_no_award),
         cmocka_unit_test(a_far_bid_holds_its_lane_until_the_award_can_be_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
