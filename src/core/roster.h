@@ -4,7 +4,7 @@
  *
  * Story:  a mission of ten thousand begins with ten thousand JOIN facts. They never change, so no node copies, checks,
  *         logs or folds them for itself: facts are referenced in place, names and keys are read here, and a node's own
- *         tables hold only what differs from it (docs/adr/0009-scope.md). Made by node/roster.c.
+ *         tables hold only what differs from it (docs/adr/0010-scope.md). Made by node/roster.c.
  * Owns:   nothing here; the host keeps it alive and unchanged for the life of its nodes. Threads: read-only.
  */
 #ifndef NOCT_CORE_ROSTER_H

@@ -4,7 +4,7 @@
  * Story:  the manage plane writes membership, liveness and status; the network plane writes reach and links; everybody
  *         reads. The table is sorted by node id; rows move when a member joins, so keep ids, not pointers.
  *         A mission may have more members than a small node has rows for: then the rows are its scope (neighbours, ground, the
- *         nearest by hops; docs/adr/0009-scope.md). Of the others it knows who they are (roster), their state, and how to
+ *         nearest by hops; docs/adr/0010-scope.md). Of the others it knows who they are (roster), their state, and how to
  *         reach them when asked, but no status. The functions below answer for both.
  * Owns:   the rows, and the states of others that are not plain ALIVE (in the node's heap). Limits: `capacity` rows.
  */

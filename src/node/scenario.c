@@ -159,7 +159,7 @@ static struct limits limits_for(uint64_t memory_bytes, size_t members)
 {
     uint64_t mib = MAX(memory_bytes / SCENARIO_MIB, (uint64_t)1);
     return (struct limits){
-        .members_max = (uint32_t)MIN(members + 16, 256 * mib), /* rows of the view: its scope (docs/adr/0009-scope.md) */
+        .members_max = (uint32_t)MIN(members + 16, 256 * mib), /* rows of the view: its scope (docs/adr/0010-scope.md) */
         .links_max = (uint32_t)MIN(members + 8, (size_t)256),
         .bundles_max = (uint32_t)MIN(256 + 16 * mib, (uint64_t)65536),
         .streams_max = (uint32_t)MIN(8 + mib / 2, (uint64_t)512),

@@ -2,7 +2,7 @@
  * node/scope.h - which members get a row in the view of a node that has fewer rows than the mission has members.
  *
  * Story:  itself, whom the plan may join with it, the ground, then satellites by hops over inter-satellite links. Fixed at
- *         start; equal skies and rosters give equal scopes (docs/adr/0009-scope.md).
+ *         start; equal skies and rosters give equal scopes (docs/adr/0010-scope.md).
  */
 #ifndef NOCT_NODE_SCOPE_H
 #define NOCT_NODE_SCOPE_H

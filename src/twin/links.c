@@ -388,6 +388,7 @@ static void cast(struct twin_node *n, struct link_end *l, struct host_buf *frame
     }
     frame->serial = 0;
     frame->epoch = l->epoch;
+    arrives = fault_frame(n, l->peer, l->epoch, &frame, arrives);
     node_post(n, l->peer, arrives, HAPPEN_FRAME, 0, frame);
 }
 

@@ -35,6 +35,25 @@ static err join_encode(struct world *w, const struct twin_node *n, uint8_t *out,
     return manage_join_encode(&join, out, capacity, body);
 }
 
+/* Nodes borrow the genesis that they booted with: a longer one is a new copy, the old ones stay until the world closes. */
+static bool genesis_extend(struct world *w, struct span size, struct span fact)
+{
+    struct text longer = text_new(NULL, 64u << 20);
+    text_add_span(&longer, text_span(&w->genesis));
+    text_add_span(&longer, size);
+    text_add_span(&longer, fact);
+    struct text *old = realloc(w->genesis_old, (w->genesis_old_count + 1) * sizeof *old);
+    if (!old || !text_ok(&longer)) {
+        w->genesis_old = old ? old : w->genesis_old;
+        text_free(&longer);
+        return false;
+    }
+    w->genesis_old = old;
+    w->genesis_old[w->genesis_old_count++] = w->genesis;
+    w->genesis = longer;
+    return true;
+}
+
 bool node_replace(struct world *w, struct twin_node *n)
 {
     struct fact head;
@@ -54,7 +73,5 @@ bool node_replace(struct world *w, struct twin_node *n)
         return false;
     struct writer s = writer_of(size, sizeof size);
     write_u32(&s, (uint32_t)(FACT_OVERHEAD + body.size));
-    text_add_span(&w->genesis, span_of(size, sizeof size));
-    text_add_span(&w->genesis, span_of(fact, FACT_OVERHEAD + body.size));
-    return text_ok(&w->genesis);
+    return genesis_extend(w, span_of(size, sizeof size), span_of(fact, FACT_OVERHEAD + body.size));
 }

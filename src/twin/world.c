@@ -209,6 +209,9 @@ void world_close(struct world *w)
     }
     roster_free(w->roster);
     text_free(&w->genesis);
+    for (size_t i = 0; i < w->genesis_old_count; i++)
+        text_free(&w->genesis_old[i]);
+    free(w->genesis_old);
     faults_close(w);
     free(w->engine);
     free(w->nodes);
