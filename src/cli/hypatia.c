@@ -31,7 +31,7 @@ static const char help[] =
     "\n"
     "  --seconds S  default 200      --step-ms M  default 1000\n";
 
-enum { FILE_BYTES_MAX = 256 << 20 };
+enum { FILE_BYTES_MAX = 256 << 20, ISLS_PER_SATELLITE_MAX = 4 };
 
 struct arguments {
     const char *command, *what, *stations, *out, *routes;
@@ -165,10 +165,21 @@ static int shell_write(const struct arguments *a)
     return code;
 }
 
+/* What Hypatia's files cannot say. */
+static bool exportable(const struct scenario *s)
+{
+    if (s->links.topology != TOPOLOGY_GRID || s->links.plan)
+        return cli_fail("Hypatia's links are fixed: the scenario must have links: {topology: grid}, and no plan") == CLI_OK;
+    for (size_t k = 0; k < s->site_count; k++)
+        if (s->sites[k].trajectory.kind != TRAJECTORY_ELEMENTS || s->sites[k].trajectory.body != BODY_EARTH)
+            return cli_fail("Hypatia knows satellites with elements and stations of the Earth; %s is neither", s->sites[k].name) == CLI_OK;
+    return true;
+}
+
 static bool satellites_take(const struct scenario *s, struct hypatia *h)
 {
     h->satellites = calloc(s->satellite_count + 1, sizeof *h->satellites);
-    h->isls = calloc(4 * s->satellite_count + 1, sizeof *h->isls);
+    h->isls = calloc(ISLS_PER_SATELLITE_MAX * s->satellite_count + 1, sizeof *h->isls);
     h->satellite_count = (uint32_t)s->satellite_count;
     for (size_t k = 0; h->satellites && k < s->satellite_count; k++) {
         h->satellites[k] = s->sites[k].elements;
@@ -188,7 +199,7 @@ static bool isls_take(const struct scenario *s, struct hypatia *h)
         size_t count;
         const uint32_t *peers = sky_peers(sky, s->sites[k].node, &count);
         for (size_t i = 0; i < count; i++)
-            if (peers[i] > s->sites[k].node && peers[i] <= s->satellite_count)
+            if (peers[i] > s->sites[k].node && peers[i] <= s->satellite_count && h->isl_count < ISLS_PER_SATELLITE_MAX * s->satellite_count)
                 h->isls[h->isl_count++] = (struct snapshot_link){(uint32_t)k, peers[i] - 1, false};
     }
     sky_free(sky);
@@ -205,6 +216,8 @@ static double slant_m(const struct scenario *s)
 
 static int scenario_export(const struct scenario *s, const char *folder)
 {
+    if (!exportable(s))
+        return CLI_FAILED;
     struct hypatia h = {.ground_max_m = slant_m(s), .isl_max_m = 1000.0 * s->links.range_max_km};
     struct text stations = text_new(NULL, 1 << 20);
     struct parse_error wrong = {0};
@@ -213,9 +226,7 @@ static int scenario_export(const struct scenario *s, const char *folder)
     for (size_t k = s->satellite_count; k < s->site_count; k++)
         text_printf(&stations, "%zu,%s,%.6f,%.6f,%.3f\n", k - s->satellite_count, s->sites[k].name, s->sites[k].latitude_deg,
                     s->sites[k].longitude_deg, s->sites[k].altitude_m);
-    if (s->links.topology != TOPOLOGY_GRID)
-        cli_fail("Hypatia's links are fixed: the scenario must have links: {topology: grid}");
-    else if (!satellites_take(s, &h) || !isls_take(s, &h))
+    if (!satellites_take(s, &h) || !isls_take(s, &h))
         cli_fail("no memory");
     else if (h.per_plane * h.planes != h.satellite_count)
         cli_fail("Hypatia's planes have equally many satellites; here are %u satellites in %u planes", h.satellite_count, h.planes);
