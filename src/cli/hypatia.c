@@ -295,8 +295,7 @@ static int routes_write(const struct arguments *a, const struct hypatia *h, stru
                 hypatia_routes_init(&before, h) == ERR_OK;
     for (uint64_t ms = 0; good && ms < 1000 * a->seconds; ms += a->step_ms) {
         good = snapshot_at(s, h->satellites[0].epoch + (tai_ns)ms * NS_PER_MS) == ERR_OK;
-        if (good)
-            hypatia_routes_fill(&now, h, s);
+        good = good && hypatia_routes_fill(&now, h, s) == ERR_OK;
         good = good && fstate_write(text_string(&folder), ms * 1000000, &now, ms ? &before : NULL) &&
                bandwidth_write(text_string(&folder), ms * 1000000, h);
         struct hypatia_routes swap = before;

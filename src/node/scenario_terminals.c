@@ -72,6 +72,7 @@ static err stations_read(struct scenario_reader *p, const yaml_node_t *n)
     struct scenario *s = p->scenario;
     const yaml_node_t *list = yaml_child(&p->yaml, n, "stations");
     size_t count = 0;
+    bool said[SCENARIO_GATEWAYS_MAX] = {false};
     if (list)
         TRY(yaml_sequence(&p->yaml, list, "stations", SCENARIO_GATEWAYS_MAX, &count));
     for (size_t i = 0; i < count; i++) {
@@ -87,7 +88,11 @@ static err stations_read(struct scenario_reader *p, const yaml_node_t *n)
         if (id != NODE_NONE)
             station.site = s->clouds[id - s->satellite_count - 1];
         TRY(yaml_fill(&p->yaml, at, "a station", station_fields, COUNT_OF(station_fields), &station));
-        s->clouds[id - s->satellite_count - 1] = station.site;
+        size_t gateway = id - s->satellite_count - 1;
+        if (said[gateway])
+            return yaml_fail(&p->yaml, name, "the weather over `%s` is given twice", text);
+        said[gateway] = true;
+        s->clouds[gateway] = station.site;
     }
     return ERR_OK;
 }

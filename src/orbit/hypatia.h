@@ -91,8 +91,8 @@ struct hypatia_routes {
 };
 err hypatia_routes_init(struct hypatia_routes *r, const struct hypatia *h) MUST_USE;
 void hypatia_routes_free(struct hypatia_routes *r);
-/* Shortest ways of a snapshot that snapshot_at has moved. */
-void hypatia_routes_fill(struct hypatia_routes *r, const struct hypatia *h, struct snapshot *s);
+/* Shortest ways of a snapshot that snapshot_at has moved. ERR_NO_MEMORY: the routes are as before. */
+err hypatia_routes_fill(struct hypatia_routes *r, const struct hypatia *h, struct snapshot *s) MUST_USE;
 /* All rows, or those that differ from `before` (may be NULL). */
 void hypatia_write_fstate(const struct hypatia_routes *r, const struct hypatia_routes *before, struct text *out);
 /* Applies a file's rows over what is there. */

@@ -77,7 +77,7 @@ static struct hypatia_hop hop_of(const struct interfaces *i, uint32_t satellites
     return hop;
 }
 
-void hypatia_routes_fill(struct hypatia_routes *r, const struct hypatia *h, struct snapshot *s)
+err hypatia_routes_fill(struct hypatia_routes *r, const struct hypatia *h, struct snapshot *s)
 {
     ASSERT(r->node_count == h->satellite_count + h->station_count && s->paths.node_count == r->node_count);
     struct interfaces interfaces = {0};
@@ -92,6 +92,7 @@ void hypatia_routes_fill(struct hypatia_routes *r, const struct hypatia *h, stru
     }
     free(interfaces.first);
     free(interfaces.neighbours);
+    return known ? ERR_OK : ERR_NO_MEMORY;
 }
 
 void hypatia_write_fstate(const struct hypatia_routes *r, const struct hypatia_routes *before, struct text *out)

@@ -178,6 +178,7 @@ static void terminals_must_carry_what_the_plan_promises(void **state)
     bad(FLEET "craft: {terminals: {radio: {rain_db: 20}}}\nterminals: {rates: ladder}\n", 8, "carries nothing to the ground");
     bad(FLEET "craft: {terminals: {optical: {count: 0}}}\nterminals: {rates: ladder}\n", 8, "reach 0 km");
     bad(FLEET "terminals:\n  stations: [{gateway: sat-1, march_to_may: 0.5}]\n", 8, "one of the gateways");
+    bad(FLEET "terminals:\n  stations: [{gateway: gw-a}, {gateway: gw-a, march_to_may: 0.5}]\n", 8, "given twice");
     bad(FLEET "terminals:\n  stations: [{gateway: gw-a, march: 0.5}]\n", 8, "did you mean `march_to_may`");
     bad(FLEET "terminals:\n  jammers: [{band: sound, latitude_deg: 1, longitude_deg: 1, eirp_dbw: 1}]\n", 8, "radio optical");
     bad(FLEET "terminals: {rates: fast}\n", 7, "plan ladder");

@@ -212,10 +212,10 @@ static void routes_are_followed_to_the_shortest_way_and_kept_as_changes(void **s
     assert_int_equal(hypatia_routes_init(&read, &h), ERR_OK);
     struct text whole = text_new(NULL, 1 << 24), changes = text_new(NULL, 1 << 24);
     assert_int_equal(snapshot_at(&s, EPOCH), ERR_OK);
-    hypatia_routes_fill(&before, &h, &s);
+    assert_int_equal(hypatia_routes_fill(&before, &h, &s), ERR_OK);
     hypatia_write_fstate(&before, NULL, &whole);
     assert_int_equal(snapshot_at(&s, EPOCH + 10 * NS_PER_S), ERR_OK);
-    hypatia_routes_fill(&now, &h, &s);
+    assert_int_equal(hypatia_routes_fill(&now, &h, &s), ERR_OK);
     hypatia_write_fstate(&now, &before, &changes);
     assert_true(text_ok(&whole) && text_ok(&changes) && changes.size > 0 && changes.size < whole.size / 4);
     assert_int_equal(hypatia_read_fstate(&read, text_span(&whole), NULL), ERR_OK);
