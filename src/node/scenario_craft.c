@@ -72,6 +72,26 @@ static void values_apply(struct scenario *s, const struct members *v)
     }
 }
 
+/* Who has no laser meets no satellite, whatever the geometry says; a plan that others made must know that. */
+static err lasers_apply(struct scenario_reader *p, const yaml_node_t *top)
+{
+    struct scenario *s = p->scenario;
+    for (size_t i = 0; i < s->satellite_count; i++)
+        s->sites[i].ground_only = s->members[s->member_of[i]].optical_count == 0;
+    for (size_t i = 0; s->links.plan && i < s->plan.count; i++) {
+        node_id a = s->plan.contacts[i].a, b = s->plan.contacts[i].b;
+        if (a > s->satellite_count || b > s->satellite_count)
+            continue;
+        node_id bare = s->sites[a - 1].ground_only ? a : b;
+        if (s->sites[bare - 1].ground_only)
+            return yaml_fail(&p->yaml, yaml_child(&p->yaml, top, "links"),
+                             "the plan has a contact of %s with %s, but %s (%s) has no laser: take the contact out, or give its class "
+                             "`terminals: {optical: {count: 1}}`", scenario_name(s, a), scenario_name(s, b), scenario_name(s, bare),
+                             scenario_member(s, bare)->name);
+    }
+    return ERR_OK;
+}
+
 err scenario_read_craft(struct scenario_reader *p, const yaml_node_t *top)
 {
     struct members v = {.battery_start = 0.8, .cores = -1, .memory_mib = -1, .satellite_gib = -1,
@@ -82,6 +102,7 @@ err scenario_read_craft(struct scenario_reader *p, const yaml_node_t *top)
     TRY(scenario_section(p, top, "memory", memory_fields, COUNT_OF(memory_fields), &v));
     struct scenario *s = p->scenario;
     values_apply(s, &v);
+    TRY(lasers_apply(p, top));
     s->craft = s->members[0].craft;
     s->battery_start = v.battery_start;
     s->gateway_disk_bytes = (uint64_t)(v.gateway_gib * 1024) * SCENARIO_MIB;

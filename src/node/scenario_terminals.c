@@ -124,7 +124,9 @@ static err lasers_reach(struct scenario_reader *p, const yaml_node_t *n)
         for (size_t b = a; b < s->member_count; b++) {
             const struct member *x = &s->members[a], *y = &s->members[b];
             struct optical_step steps[OPTICAL_RUNGS_MAX];
-            uint32_t count = x->optical_count > 0 && y->optical_count > 0 ? optical_ladder(&x->optical, &y->optical, 0.0, steps) : 0;
+            if (!x->optical_count || !y->optical_count)
+                continue; /* the plan has no link between them */
+            uint32_t count = optical_ladder(&x->optical, &y->optical, 0.0, steps);
             double reach_km = count ? (double)steps[count - 1].range_m / 1000.0 : 0.0;
             if (s->satellite_count > 1 && reach_km < s->links.range_max_km)
                 return yaml_fail(&p->yaml, n, "`rates: ladder`: the lasers of %s and %s reach %.0f km, but `links.range_max_km` is %.0f", x->name,
@@ -141,6 +143,8 @@ static struct rate_step next_step(const struct scenario *s, double km)
         for (size_t a = 0; a < s->member_count; a++)
             for (size_t b = a; b < s->member_count; b++) {
                 struct optical_step steps[OPTICAL_RUNGS_MAX];
+                if (!s->members[a].optical_count || !s->members[b].optical_count)
+                    continue;
                 uint32_t count = optical_ladder(&s->members[a].optical, &s->members[b].optical, 0.0, steps), k = 0;
                 while (k < count && (double)steps[k].range_m / 1000.0 < (pass ? next.range_km : km + 0.001))
                     k++;
@@ -168,16 +172,25 @@ static void plan_ladder(struct scenario *s)
     }
 }
 
+/* Of the stations' air at the lowest elevation, the thickest: the plan promises every gateway. */
+static double worst_air_loss_db(const struct scenario *s)
+{
+    double worst = 0.0;
+    for (size_t i = 0; i < s->site_count - s->satellite_count; i++)
+        worst = fmax(worst, cloud_air_loss_db(&s->clouds[i], s->links.min_elevation_rad));
+    return worst;
+}
+
 static err ground_reached(struct scenario_reader *p, const yaml_node_t *n)
 {
     const struct scenario *s = p->scenario;
-    double least = s->links.min_elevation_rad;
+    double least = s->links.min_elevation_rad, air_db = worst_air_loss_db(s);
     for (node_id id = 1; id <= s->satellite_count; id++) {
         const struct member *m = scenario_member(s, id);
         double altitude_km = scenario_altitude_km(s, id), km = scenario_slant_km(altitude_km, least);
         if (altitude_km < 100.0)
             return yaml_fail(&p->yaml, n, "`rates: ladder` needs satellites with elements; %s has none", s->sites[id - 1].name);
-        uint64_t rate = m->ground_optical ? optical_rate_bps(&m->optical, &m->optical, km, cloud_air_loss_db(&s->clouds[0], least))
+        uint64_t rate = m->ground_optical ? optical_rate_bps(&m->optical, &m->optical, km, air_db)
                         : m->radio_present ? radio_rate_bps(&m->radio, s->gateway_gain_over_temperature_db_k, km, least)
                                            : 0;
         if (rate == 0)

@@ -41,7 +41,7 @@ bool sky_pair_is_sparse(const struct sky *sky, uint32_t site_a, uint32_t site_b)
 {
     const struct site *a = &sky->sites[site_a].site, *b = &sky->sites[site_b].site;
     return sky->sparse && site_a != site_b && a->kind == SITE_SATELLITE && b->kind == SITE_SATELLITE &&
-           a->trajectory.body == BODY_EARTH && b->trajectory.body == BODY_EARTH;
+           !a->ground_only && !b->ground_only && a->trajectory.body == BODY_EARTH && b->trajectory.body == BODY_EARTH;
 }
 
 size_t sky_pair_place(const struct sky *sky, uint32_t site_a, uint32_t site_b)
@@ -93,7 +93,7 @@ static err mesh_prepare(struct mesh *m)
     double fastest = 0.0, bend = 0.0;
     for (uint32_t k = 0; k < sky->site_count; k++) {
         const struct sky_site *s = &sky->sites[k];
-        if (s->site.kind != SITE_SATELLITE || s->site.trajectory.body != BODY_EARTH)
+        if (s->site.kind != SITE_SATELLITE || s->site.ground_only || s->site.trajectory.body != BODY_EARTH)
             continue;
         struct middle *one = &m->middles[k];
         middle_of(s, &m->cell->left[k], &m->cell->right[k], m->cell->length_s, one);

@@ -68,9 +68,11 @@ struct builder {
     size_t count;
 };
 
-static void pair_add(struct builder *b, uint32_t x, uint32_t y, enum link_kind kind,
+static void pair_add(struct builder *b, const struct sky *sky, uint32_t x, uint32_t y, enum link_kind kind,
                      bool cross_plane)
 {
+    if (kind == LINK_ISL && (sky->sites[x].site.ground_only || sky->sites[y].site.ground_only))
+        return;
     if (b->pairs)
         b->pairs[b->count] = (struct sky_pair){.site_a = MIN(x, y),
                                                .site_b = MAX(x, y),
@@ -87,11 +89,11 @@ static void pairs_add_ground(struct builder *b, const struct sky *sky)
                  sat_y = sky->sites[y].site.kind == SITE_SATELLITE;
             if (sat_x && sat_y) {
                 if (sky->rules.topology == TOPOLOGY_MESH && !sky_pair_is_sparse(sky, x, y))
-                    pair_add(b, x, y, LINK_ISL, false);
+                    pair_add(b, sky, x, y, LINK_ISL, false);
             } else if (sat_x || sat_y) {
-                pair_add(b, x, y, LINK_GROUND, false);
+                pair_add(b, sky, x, y, LINK_GROUND, false);
             } else if (sky->sites[x].site.trajectory.body == sky->sites[y].site.trajectory.body) {
-                pair_add(b, x, y, LINK_FIBRE, false);
+                pair_add(b, sky, x, y, LINK_FIBRE, false);
             }
         }
 }
@@ -106,22 +108,22 @@ static size_t plane_end(const struct seat *seats, size_t count, size_t from)
 }
 
 /* Two satellites in a ring are neighbours once; more close the ring. */
-static void pairs_add_plane(struct builder *b, const struct seat *seats, size_t from, size_t end,
+static void pairs_add_plane(struct builder *b, const struct sky *sky, const struct seat *seats, size_t from, size_t end,
                             bool ring)
 {
     for (size_t k = from; k + 1 < end; k++)
-        pair_add(b, seats[k].site, seats[k + 1].site, LINK_ISL, false);
+        pair_add(b, sky, seats[k].site, seats[k + 1].site, LINK_ISL, false);
     if (ring && end - from > 2)
-        pair_add(b, seats[from].site, seats[end - 1].site, LINK_ISL, false);
+        pair_add(b, sky, seats[from].site, seats[end - 1].site, LINK_ISL, false);
 }
 
 /* Joins equal slots of two planes. Both slices are sorted by slot. */
-static void pairs_add_across(struct builder *b, const struct seat *seats, size_t from, size_t end,
+static void pairs_add_across(struct builder *b, const struct sky *sky, const struct seat *seats, size_t from, size_t end,
                              size_t other, size_t other_end)
 {
     while (from < end && other < other_end) {
         if (seats[from].slot == seats[other].slot)
-            pair_add(b, seats[from++].site, seats[other++].site, LINK_ISL, true);
+            pair_add(b, sky, seats[from++].site, seats[other++].site, LINK_ISL, true);
         else if (seats[from].slot < seats[other].slot)
             from++;
         else
@@ -158,11 +160,11 @@ static void pairs_add_seam(struct builder *b, const struct sky *sky, const struc
         first_end++;
     size_t shift = seam_shift(sky, seats, first_end, from, end);
     if (shift == 0) {
-        pairs_add_across(b, seats, 0, first_end, from, end);
+        pairs_add_across(b, sky, seats, 0, first_end, from, end);
         return;
     }
     for (size_t k = 0; k < first_end; k++)
-        pair_add(b, seats[from + k].site, seats[(k + shift) % first_end].site, LINK_ISL, true);
+        pair_add(b, sky, seats[from + k].site, seats[(k + shift) % first_end].site, LINK_ISL, true);
 }
 
 static void pairs_add_seats(struct builder *b, const struct sky *sky, const struct seat *seats,
@@ -172,9 +174,9 @@ static void pairs_add_seats(struct builder *b, const struct sky *sky, const stru
     size_t planes = 0;
     for (size_t from = 0, end; from < count; from = end) {
         end = plane_end(seats, count, from);
-        pairs_add_plane(b, seats, from, end, grid);
+        pairs_add_plane(b, sky, seats, from, end, grid);
         if (grid && end < count)
-            pairs_add_across(b, seats, from, end, end, plane_end(seats, count, end));
+            pairs_add_across(b, sky, seats, from, end, end, plane_end(seats, count, end));
         else if (grid && sky->rules.grid_seam && planes >= 2) /* from the last plane to the first */
             pairs_add_seam(b, sky, seats, from, end);
         planes++;

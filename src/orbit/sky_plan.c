@@ -458,6 +458,8 @@ static uint64_t site_digest(uint64_t seed, const struct site *s)
                                   e->bstar};
         for (size_t k = 0; k < COUNT_OF(numbers); k++)
             write_f64(&w, numbers[k]);
+        if (s->ground_only)
+            write_u8(&w, 1);
     } else {
         write_f64(&w, s->latitude_deg);
         write_f64(&w, s->longitude_deg);

@@ -137,7 +137,7 @@ static const char *load_refused(const struct fault_atlas *a, const struct fault 
 {
     if (f->kind == FAULT_PANEL && f->value > 30)
         return "the craft is built to lose at most 30 percent of its generation";
-    if (f->kind == FAULT_HEAT && (double)f->value > a->scenario->craft.base_load_w / 2)
+    if (f->kind == FAULT_HEAT && (double)f->value > scenario_member(a->scenario, f->node)->craft.base_load_w / 2)
         return "more extra heat than half the base load";
     return a->nodes[f->node - 1].load_until > f->at ? "this craft is disturbed already" : NULL;
 }

@@ -22,6 +22,7 @@ static const struct {
     {"craft/loop.yaml", "class: loop\n"},
     {"craft/part/bad.yaml", "terminals:\n  optical:\n    apertur_m: 1\n"},
     {"craft/part/broken.yaml", "power: [\n"},
+    {"bare.csv", "start,end,a,b,rate_bps,delay_us\n2026-11-21T06:00:00Z,2026-11-21T07:00:00Z,a-1,b-1,1000000000,3000\n"},
     {"craft/uses-bad.yaml", "class: box-4kw\nparts: [craft/part/bad.yaml]\n"},
 };
 
@@ -176,12 +177,46 @@ static void terminals_must_carry_what_the_plan_promises(void **state)
     scenario_free(s);
     bad(FLEET "links: {range_max_km: 20000}\nterminals: {rates: ladder}\n", 8, "the lasers of box-4kw and box-4kw reach 10068 km");
     bad(FLEET "craft: {terminals: {radio: {rain_db: 20}}}\nterminals: {rates: ladder}\n", 8, "carries nothing to the ground");
-    bad(FLEET "craft: {terminals: {optical: {count: 0}}}\nterminals: {rates: ladder}\n", 8, "reach 0 km");
+    /* Each gateway counts: clouds and air of the second are thicker than the lasers can take. */
+    bad(HEAD "constellation:\n" SHELL "}\n" GROUND "  - {name: gw-b, latitude_deg: 0, longitude_deg: 0}\ncraft: {terminals: {ground_optical: true}}\n"
+             "terminals:\n  rates: ladder\n  stations: [{gateway: gw-b, zenith_loss_db: 40}]\n", 9, "carries nothing to the ground");
     bad(FLEET "terminals:\n  stations: [{gateway: sat-1, march_to_may: 0.5}]\n", 8, "one of the gateways");
     bad(FLEET "terminals:\n  stations: [{gateway: gw-a}, {gateway: gw-a, march_to_may: 0.5}]\n", 8, "given twice");
     bad(FLEET "terminals:\n  stations: [{gateway: gw-a, march: 0.5}]\n", 8, "did you mean `march_to_may`");
     bad(FLEET "terminals:\n  jammers: [{band: sound, latitude_deg: 1, longitude_deg: 1, eirp_dbw: 1}]\n", 8, "radio optical");
     bad(FLEET "terminals: {rates: fast}\n", 7, "plan ladder");
+}
+
+static void who_has_no_laser_is_promised_no_satellite(void **state)
+{
+    (void)state;
+#define MIXED "constellation:\n" SHELL ", prefix: a}\n" SHELL ", prefix: b, anomaly_deg: 20, craft: cubesat-3u}\n"
+    static const char *const topologies[] = {"mesh", "string", "grid", "mesh"};
+    for (size_t i = 0; i < 2 * COUNT_OF(topologies); i++) {
+        char text[1024];
+        snprintf(text, sizeof text, HEAD MIXED GROUND "links: {topology: %s, elevation_min_deg: 20}\nterminals: {rates: %s}\n",
+                 topologies[i / 2], i % 2 ? "ladder" : "plan");
+        struct scenario *s = good(text);
+        s->links.mesh_dense_max = i / 2 == 3; /* the last: pairs that come and go */
+        struct sky *sky;
+        assert_int_equal(scenario_sky(s, NULL, &sky), ERR_OK);
+        assert_int_equal(sky_plan_extend(sky, s->epoch + 3 * NS_PER_HOUR), ERR_OK);
+        size_t count;
+        assert_true(sky_contacts(sky, 1, 2, &count) != NULL && count == 1);
+        for (node_id bare = 3; bare <= 4; bare++) {
+            assert_true(sky_contacts(sky, bare, 5, &count) != NULL && count > 0); /* the ground is seen */
+            for (node_id peer = 1; peer <= 4; peer++) {
+                sky_contacts(sky, bare, peer, &count);
+                assert_int_equal(count, 0);
+                assert_int_equal(sky_link_kind(sky, bare, peer), LINK_NONE);
+                assert_false(sky_visible(sky, bare, peer, s->epoch));
+            }
+        }
+        sky_free(sky);
+        free(sky);
+        scenario_free(s);
+    }
+    bad(HEAD MIXED GROUND "links:\n  plan: bare.csv\n", 8, "b-1 (cubesat-3u) has no laser");
 }
 
 int main(void)
@@ -192,6 +227,7 @@ int main(void)
         cmocka_unit_test_teardown(compute_and_storage_of_the_scenario_stand_above_the_class, forget),
         cmocka_unit_test_teardown(each_shipped_class_can_be_read_and_makes_sense, forget),
         cmocka_unit_test_teardown(terminals_must_carry_what_the_plan_promises, forget),
+        cmocka_unit_test_teardown(who_has_no_laser_is_promised_no_satellite, forget),
         cmocka_unit_test_teardown(wrong_classes_are_named_with_file_and_line, forget),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
