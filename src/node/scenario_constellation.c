@@ -90,11 +90,12 @@ static err shell_string(struct scenario_reader *p, const yaml_node_t *n, const s
         .use_local_time = yaml_has(&p->yaml, n, "ltan_h"), .local_time_h = sh->ltan_h, .spacing_deg = sh->spacing_deg,
         .phase_deg = sh->anomaly_deg, .count = sh->count, .epoch = p->scenario->epoch,
     };
+    uint32_t plane = plane_base(p);
     for (uint32_t i = 0; i < sh->count; i++) {
         struct elements e;
         if (pearls_elements(&pearls, i, &e) != ERR_OK)
             return yaml_fail(&p->yaml, n, "this string of pearls is no possible orbit: check altitude, inclination, count and spacing");
-        TRY(orbit_add(p, n, sh, &e, 0, i));
+        TRY(orbit_add(p, n, sh, &e, plane, i));
     }
     return ERR_OK;
 }

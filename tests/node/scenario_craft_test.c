@@ -22,7 +22,7 @@ static const struct {
     {"craft/loop.yaml", "class: loop\n"},
     {"craft/part/bad.yaml", "terminals:\n  optical:\n    apertur_m: 1\n"},
     {"craft/part/broken.yaml", "power: [\n"},
-    {"bare.csv", "start,end,a,b,rate_bps,delay_us\n2026-11-21T06:00:00Z,2026-11-21T07:00:00Z,a-1,b-1,1000000000,3000\n"},
+    {"bare.csv", "start,end,a,b,rate_bps,delay_us\n2026-11-21T06:00:00Z,2026-11-21T07:00:00Z,a-1,b-3,1000000000,3000\n"},
     {"craft/uses-bad.yaml", "class: box-4kw\nparts: [craft/part/bad.yaml]\n"},
 };
 
@@ -178,8 +178,11 @@ static void terminals_must_carry_what_the_plan_promises(void **state)
     bad(FLEET "links: {range_max_km: 20000}\nterminals: {rates: ladder}\n", 8, "the lasers of box-4kw and box-4kw reach 10068 km");
     bad(FLEET "craft: {terminals: {radio: {rain_db: 20}}}\nterminals: {rates: ladder}\n", 8, "carries nothing to the ground");
     /* Each gateway counts: clouds and air of the second are thicker than the lasers can take. */
-    bad(HEAD "constellation:\n" SHELL "}\n" GROUND "  - {name: gw-b, latitude_deg: 0, longitude_deg: 0}\ncraft: {terminals: {ground_optical: true}}\n"
-             "terminals:\n  rates: ladder\n  stations: [{gateway: gw-b, zenith_loss_db: 40}]\n", 9, "carries nothing to the ground");
+#define TWO_STATIONS(thin, thick) HEAD "constellation:\n" SHELL "}\n" GROUND "  - {name: gw-b, latitude_deg: 0, longitude_deg: 0}\n" \
+    "craft: {terminals: {ground_optical: true}}\nlinks: {elevation_min_deg: 20}\nterminals:\n  rates: ladder\n" \
+    "  stations: [{gateway: gw-a, zenith_loss_db: " thin "}, {gateway: gw-b, zenith_loss_db: " thick "}]\n"
+    scenario_free(good(TWO_STATIONS("1", "1")));
+    bad(TWO_STATIONS("1", "40"), 11, "carries nothing to the ground");
     bad(FLEET "terminals:\n  stations: [{gateway: sat-1, march_to_may: 0.5}]\n", 8, "one of the gateways");
     bad(FLEET "terminals:\n  stations: [{gateway: gw-a}, {gateway: gw-a, march_to_may: 0.5}]\n", 8, "given twice");
     bad(FLEET "terminals:\n  stations: [{gateway: gw-a, march: 0.5}]\n", 8, "did you mean `march_to_may`");
@@ -202,7 +205,7 @@ static void who_has_no_laser_is_promised_no_satellite(void **state)
         assert_int_equal(scenario_sky(s, NULL, &sky), ERR_OK);
         assert_int_equal(sky_plan_extend(sky, s->epoch + 3 * NS_PER_HOUR), ERR_OK);
         size_t count;
-        assert_true(sky_contacts(sky, 1, 2, &count) != NULL && count == 1);
+        assert_true(sky_contacts(sky, 1, 2, &count) != NULL && count > 0); /* strings do not mix */
         for (node_id bare = 3; bare <= 4; bare++) {
             assert_true(sky_contacts(sky, bare, 5, &count) != NULL && count > 0); /* the ground is seen */
             for (node_id peer = 1; peer <= 4; peer++) {
@@ -216,7 +219,7 @@ static void who_has_no_laser_is_promised_no_satellite(void **state)
         free(sky);
         scenario_free(s);
     }
-    bad(HEAD MIXED GROUND "links:\n  plan: bare.csv\n", 8, "b-1 (cubesat-3u) has no laser");
+    bad(HEAD MIXED GROUND "links:\n  plan: bare.csv\n", 9, "b-3 (cubesat-3u) has no laser");
 }
 
 int main(void)
