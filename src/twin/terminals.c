@@ -97,7 +97,8 @@ static double between_km(const double a[3], const double b[3])
 }
 
 /* Whole millibels decide. Whether the receiver at r, which looks at `peer`, is louder with the jammer than with its peer. */
-static bool drowned(const struct scenario_jammer *j, const struct member *m, bool optical, double gateway_eirp_dbw, const double r[3], const double peer[3])
+static bool drowned(const struct scenario_jammer *j, const struct member *m, const struct member *sender, double gateway_eirp_dbw,
+                    const double r[3], const double peer[3])
 {
     double up[3], to_jammer[3], to_peer[3], range = between_km(r, j->ecef_km), peer_range = between_km(r, peer), length = sqrt(vector_dot(j->ecef_km, j->ecef_km));
     for (int k = 0; k < 3; k++) {
@@ -108,9 +109,9 @@ static bool drowned(const struct scenario_jammer *j, const struct member *m, boo
     if (-vector_dot(up, to_jammer) < JAMMER_ELEVATION_SIN)
         return false; /* the jammer does not see the receiver */
     double margin;
-    if (optical) {
+    if (j->optical) {
         double cosine = fmax(-1.0, fmin(1.0, vector_dot(to_jammer, to_peer)));
-        struct optical_budget b = optical_budget_of(&m->optical, &m->optical, peer_range, 0.0);
+        struct optical_budget b = optical_budget_of(&sender->optical, &m->optical, peer_range, 0.0);
         margin = optical_jam_margin_db(&b, &m->optical, 1.0, j->eirp_dbw, range, acos(cosine));
     } else {
         struct radio_terminal uplink = m->radio;
@@ -134,9 +135,13 @@ static bool jammed(const struct world *w, node_id a, node_id b, bool optical, ta
         *next = MIN(*next, MIN(j->end, wall + JAM_LOOK_AGAIN));
         if (!sky_place(w->sky, a, wall, r[0]) || !sky_place(w->sky, b, wall, r[1]))
             continue;
-        for (int end = 0; end < 2; end++) /* a satellite's receiver is what is jammed; a gateway's looks up */
-            if (!scenario_is_gateway(s, end ? b : a))
-                bad = bad || drowned(j, scenario_member(s, end ? b : a), optical, s->gateway_eirp_dbw, r[end], r[!end]);
+        for (int end = 0; end < 2; end++) { /* a satellite's receiver is what is jammed; a gateway's looks up */
+            node_id here = end ? b : a, peer = end ? a : b;
+            if (scenario_is_gateway(s, here))
+                continue;
+            const struct member *m = scenario_member(s, here), *sender = scenario_is_gateway(s, peer) ? m : scenario_member(s, peer);
+            bad = bad || drowned(j, m, sender, s->gateway_eirp_dbw, r[end], r[!end]);
+        }
     }
     return bad;
 }
