@@ -317,11 +317,11 @@ static bool keep(const struct radiation_sky *s, const struct radiation_source *s
     return true;
 }
 
-/* The largest rate anywhere up to the orbit's height. */
-static double bound_of(const struct radiation_sky *s, const struct radiation_source *source)
+/* The largest rate anywhere up to a height. */
+static double bound_of(const struct radiation_sky *s, double altitude_max_km)
 {
     double peak = bumps[0].height + bumps[1].height;
-    return s->background_scale + s->anomaly_scale * peak * height_factor(source->altitude_max_km);
+    return s->background_scale + s->anomaly_scale * peak * height_factor(altitude_max_km);
 }
 
 bool radiation_next(const struct radiation_sky *s, const struct radiation_source *source, radiation_where *where, void *context,
@@ -331,7 +331,7 @@ bool radiation_next(const struct radiation_sky *s, const struct radiation_source
         return false;
     ASSERT(from >= 0 && source->per_day < 1e12);
     const uint64_t key = keyed_key(source->seed, source->node, (uint64_t)source->process);
-    const double still = bound_of(s, source);
+    const double still = bound_of(s, source->altitude_max_km);
     for (int64_t cell = from / CELL_NS; cell * CELL_NS < until; cell++) {
         tai_ns start = cell * CELL_NS;
         struct candidate c = {.key = hash_mix(key, (uint64_t)cell), .bound = still * storm_factor_max(s, start, start + CELL_NS)};
@@ -360,6 +360,14 @@ double radiation_dose_rate(const struct radiation_sky *s, const struct radiation
     if (storm)
         rate += storm->dose_rad * (double)NS_PER_DAY / (double)(storm->end - storm->start);
     return rate;
+}
+
+double radiation_dose_bound(const struct radiation_sky *s, const struct radiation_params *p, double altitude_max_km, double days)
+{
+    double rad = p->dose_rad_per_year / DAYS_PER_YEAR * bound_of(s, altitude_max_km) * days;
+    for (size_t i = 0; i < s->storm_count; i++)
+        rad += s->storms[i].dose_rad;
+    return rad;
 }
 
 enum radiation_health radiation_health(const struct radiation_params *p, uint64_t dose_mrad)

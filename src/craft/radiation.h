@@ -113,6 +113,8 @@ bool radiation_next(const struct radiation_sky *s, const struct radiation_source
 /* Dose. */
 double radiation_dose_rate(const struct radiation_sky *s, const struct radiation_params *p, const double r_ecef_km[3],
                            tai_ns t); /* rad per day */
+/* No orbit up to this height takes more in so many days, all storms included: rad. */
+double radiation_dose_bound(const struct radiation_sky *s, const struct radiation_params *p, double altitude_max_km, double days);
 enum radiation_health { RADIATION_WELL, RADIATION_DERATED, RADIATION_DEAD };
 enum radiation_health radiation_health(const struct radiation_params *p, uint64_t dose_mrad);
 /* Share of the memory that can still be used, permille: 1000 to the derating dose, 500 at the deadly one, 0 beyond. */

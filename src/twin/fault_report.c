@@ -55,6 +55,10 @@ void faults_print(const struct world *w)
             printf("%s%s %llu", comma, counts[i].name, (unsigned long long)counts[i].value), comma = ", ";
     if (comma[0] == ',')
         putchar('\n');
+    if (w->radiation)
+        printf("  dose      at most %.3f rad since launch; %llu satellites derated, %llu dead of it\n",
+               (double)w->figures.faults.dose_max_mrad / 1000, (unsigned long long)w->figures.faults.derated,
+               (unsigned long long)w->figures.faults.dead_by_dose);
     if (!w->beyond)
         return;
     printf("  beyond    %llu objects lost and reported so, %zu of %zu satellites left", (unsigned long long)w->figures.objects_lost,
@@ -71,6 +75,9 @@ void faults_json(const struct world *w, struct text *t)
     counts_of(&w->figures.faults, counts);
     for (size_t i = 0; i < COUNTS; i++)
         json_uint(t, counts[i].name, counts[i].value);
+    json_double(t, "dose_max_rad", (double)w->figures.faults.dose_max_mrad / 1000);
+    json_uint(t, "satellites_derated", w->figures.faults.derated);
+    json_uint(t, "satellites_dead_by_dose", w->figures.faults.dead_by_dose);
     json_bool(t, "beyond_policy", w->beyond);
     json_uint(t, "objects_lost", w->figures.objects_lost);
     json_uint(t, "satellites_left", faults_left(w));

@@ -16,6 +16,7 @@ void faults_open(struct world *w)
     w->plan_remarks = text_new(NULL, 64 << 10);
     for (size_t i = 0; i < w->node_count; i++)
         w->nodes[i].faults.incarnation = 1;
+    fault_dose_open(w);
     if (w->faults_on)
         fault_draw(w->scenario, w->sky, w->seed, w->duration, w->beyond, &w->plan, &w->plan_remarks);
 }
@@ -24,6 +25,7 @@ void faults_close(struct world *w)
 {
     for (size_t i = 0; i < w->node_count; i++)
         fault_wires_free(&w->nodes[i]);
+    fault_dose_close(w);
     fault_plan_free(&w->plan);
     text_free(&w->plan_remarks);
 }
@@ -77,6 +79,8 @@ static void replace(struct world *w, void *context, uint64_t number)
     if (w->healing || !node_replace(w, n))
         return;
     n->faults.dead = n->faults.gone = false;
+    n->faults.dose_rad = 0;
+    n->faults.dose_health = 0;
     node_boot(n);
 }
 
@@ -266,6 +270,7 @@ static void happen(struct world *w, void *context, uint64_t number)
 
 void faults_schedule(struct world *w)
 {
+    fault_dose_begin(w);
     for (size_t i = 0; i < w->plan.count; i++)
         world_serially(w, WORLD_START_NS + w->plan.faults[i].at, happen, NULL, i);
 }
@@ -335,4 +340,7 @@ void fault_figures_fold(struct fault_figures *into, const struct fault_figures *
     into->writes_refused += from->writes_refused;
     into->writes_lost += from->writes_lost;
     into->writes_misdirected += from->writes_misdirected;
+    into->dose_max_mrad = MAX(into->dose_max_mrad, from->dose_max_mrad);
+    into->derated += from->derated;
+    into->dead_by_dose += from->dead_by_dose;
 }

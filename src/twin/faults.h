@@ -45,16 +45,20 @@ struct node_faults {
     size_t wire_count;
     struct old_frame old[OLD_FRAMES_MAX]; /* a ring */
     size_t old_next;
+    double dose_rad;     /* of its electronics since launch; where the scenario has `radiation: true` */
+    uint8_t dose_health; /* enum radiation_health that was counted */
 };
 
 struct fault_figures { /* part of struct figures: what faults did */
     uint64_t happened[FAULT_KIND_COUNT];
     uint64_t frames_damaged, frames_replayed, frames_forged, frames_doubled, frames_late, frames_swallowed, statuses_forged;
     uint64_t writes_refused, writes_lost, writes_misdirected;
+    uint64_t dose_max_mrad, derated, dead_by_dose; /* of all satellites; how many took more than either limit */
 };
 
 void fault_figures_fold(struct fault_figures *into, const struct fault_figures *from); /* sums */
 
+struct state;
 struct world;
 struct twin_node;
 struct host_buf;
@@ -82,6 +86,13 @@ err fault_disk_write(struct twin_node *n, const struct effect_disk *e) MUST_USE;
 duration_ns fault_disk_latency(const struct twin_node *n, duration_ns latency);
 void fault_craft_params(const struct twin_node *n, struct craft_params *p);
 void fault_craft_heat(const struct twin_node *n, struct craft *c, const struct craft_params *p, duration_ns dt);
+
+/* fault_radiation.c: dose, where the scenario has `radiation: true`; otherwise nothing happens. */
+void fault_dose_open(struct world *w);  /* every satellite has taken what its age says */
+void fault_dose_begin(struct world *w); /* the environment, with the storms of the plan */
+void fault_dose_close(struct world *w);
+void fault_dose(struct twin_node *n, const struct state *place, duration_ns dt);
+uint32_t fault_memory_permille(const struct twin_node *n); /* what the lanes of a node that starts now can still use */
 
 /* fault_wire.c: a bundle leaves for `peer` and arrives at `arrives`; returns when it does now. May damage it and send others. */
 mono_ns fault_frame(struct twin_node *n, struct twin_node *peer, uint32_t epoch, struct host_buf **frame, mono_ns arrives);

@@ -160,6 +160,7 @@ void node_boot(struct twin_node *n)
     scenario_config(w->scenario, n->id, n->boot, &start.config);
     start.config.seed = w->seed;
     start.config.incarnation = n->faults.incarnation;
+    start.config.lane_memory_bytes = start.config.lane_memory_bytes * fault_memory_permille(n) / 1000;
     memcpy(start.config.area_used_bytes, n->disk.used_bytes, sizeof n->disk.used_bytes);
     err e = node_open(&n->node, n->memory, n->memory_size, &start);
     if (e != ERR_OK) {
@@ -206,6 +207,7 @@ static void craft_happen(struct twin_node *n)
         if (wall > n->craft_at) {
             craft_step(&n->craft, &params, &state, (uint32_t)load, wall - n->craft_at);
             fault_craft_heat(n, &n->craft, &params, wall - n->craft_at);
+            fault_dose(n, &state, wall - n->craft_at);
         }
         n->craft_at = wall;
         struct craft_state cs = craft_state_of(&n->craft, &scenario_member(s, n->id)->craft);

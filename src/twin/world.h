@@ -58,6 +58,7 @@ struct lane_state;
 struct host_buf;
 struct customer;
 struct checks;
+struct radiation_sky;
 
 struct twin_node {
     node_id id;
@@ -151,6 +152,7 @@ struct world {
     const struct ranks *ranks; /* NULL: one process */
     struct engine *engine;   /* shard.h */
     struct fault_plan plan;
+    struct radiation_sky *radiation; /* what doses come from; NULL: the scenario has no radiation */
     bool beyond;             /* the plan exceeds the policy: only honest detection is demanded */
     struct text plan_remarks; /* the options that were drawn */
     struct text genesis;
