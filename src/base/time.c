@@ -103,6 +103,11 @@ static bool mark_at(const char **text, char mark)
     return true;
 }
 
+static int days_in(int year, int month)
+{
+    return (int)(days_of(month == 12 ? year + 1 : year, month == 12 ? 1 : month + 1, 1) - days_of(year, month, 1));
+}
+
 err time_utc_parse(const char *text, tai_ns *out)
 {
     int year, month, day, hour, minute, second;
@@ -115,6 +120,8 @@ err time_utc_parse(const char *text, tai_ns *out)
     if (month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 || minute > 59 || second > 59)
         return ERR_RANGE;
     if (year < 1700 || year > 2250) /* 64 bits of nanoseconds reach from 1678 to 2261 */
+        return ERR_RANGE;
+    if (day > days_in(year, month))
         return ERR_RANGE;
     int64_t ns = 0, unit = NS_PER_S / 10;
     if (mark_at(&text, '.')) {

@@ -207,24 +207,15 @@ static err node_read(struct scenario_reader *p, const yaml_node_t *n, int depth,
 /* A file of its own: its errors name it, at the place that named the file. */
 static err text_read(struct scenario_reader *p, const yaml_node_t *at, const char *name, struct span text, int depth, struct member *m)
 {
-    yaml_parser_t parser;
     yaml_document_t document;
     struct scenario_error wrong = {0};
-    if (!yaml_parser_initialize(&parser))
-        return ERR_NO_MEMORY;
-    yaml_parser_set_input_string(&parser, text.data, text.size);
-    if (!yaml_parser_load(&parser, &document)) {
-        err e = yaml_fail(&p->yaml, at, "%s:%zu: not YAML: %s", name, parser.problem_mark.line + 1,
-                          parser.problem ? parser.problem : "unreadable");
-        yaml_parser_delete(&parser);
-        return e;
-    }
+    if (yaml_load(text, &document, &wrong) != ERR_OK)
+        return yaml_fail(&p->yaml, at, "%s:%d: %s", name, wrong.line, wrong.text);
     struct scenario_reader inner = *p;
     inner.yaml = (struct yaml_reader){&document, &wrong};
     const yaml_node_t *top = yaml_document_get_root_node(&document);
     err e = top ? node_read(&inner, top, depth, m) : yaml_fail(&inner.yaml, NULL, "the file is empty");
     yaml_document_delete(&document);
-    yaml_parser_delete(&parser);
     if (e == ERR_INVALID)
         return yaml_fail(&p->yaml, at, "%s:%d:%d: %s", name, wrong.line, wrong.column, wrong.text);
     return e;

@@ -63,6 +63,8 @@ static err top_parse(struct scenario_reader *p, const yaml_node_t *top)
 {
     struct scenario *s = p->scenario;
     TRY(yaml_fill(&p->yaml, top, "the scenario", top_fields, COUNT_OF(top_fields), s));
+    if (s->epoch < time_from_utc(1970, 1, 1, 0, 0, 0) || s->epoch >= time_from_utc(2200, 1, 1, 0, 0, 0))
+        return yaml_fail(&p->yaml, yaml_child(&p->yaml, top, "epoch"), "`epoch` must lie between 1970 and 2199");
     TRY(scenario_read_constellation(p, top));
     TRY(scenario_read_gateways(p, top));
     TRY(names_check(p, top));
@@ -86,19 +88,9 @@ static void defaults(struct scenario *s)
 
 err scenario_parse(struct span yaml, scenario_load *load, void *context, struct scenario **out, struct scenario_error *error)
 {
-    yaml_parser_t parser;
     yaml_document_t document;
     *error = (struct scenario_error){0};
-    if (!yaml_parser_initialize(&parser))
-        return ERR_NO_MEMORY;
-    yaml_parser_set_input_string(&parser, yaml.data, yaml.size);
-    if (!yaml_parser_load(&parser, &document)) {
-        snprintf(error->text, sizeof error->text, "not YAML: %s", parser.problem ? parser.problem : "unreadable");
-        error->line = (int)parser.problem_mark.line + 1;
-        error->column = (int)parser.problem_mark.column + 1;
-        yaml_parser_delete(&parser);
-        return ERR_INVALID;
-    }
+    TRY(yaml_load(yaml, &document, error));
     struct scenario *s = malloc(sizeof *s);
     ASSERT(s != NULL);
     defaults(s);
@@ -108,7 +100,6 @@ err scenario_parse(struct span yaml, scenario_load *load, void *context, struct 
     const yaml_node_t *top = yaml_document_get_root_node(&document);
     err e = top ? top_parse(&p, top) : yaml_fail(&p.yaml, NULL, "the file is empty");
     yaml_document_delete(&document);
-    yaml_parser_delete(&parser);
     if (e != ERR_OK) {
         scenario_free(s);
         return e;

@@ -45,7 +45,7 @@ static const struct yaml_field event_fields[] = {
     {.key = "radius_km", .type = YAML_DOUBLE, .offset = offsetof(struct event_raw, event.radius_km), .low = 0.1, .high = 2000},
     {.key = "growth_km_per_hour", .type = YAML_DOUBLE, .offset = offsetof(struct event_raw, event.growth_km_per_hour), .low = 0,
      .high = 500},
-    {.key = "start", .type = YAML_DURATION, .offset = offsetof(struct event_raw, start)},
+    {.key = "start", .type = YAML_DURATION, .offset = offsetof(struct event_raw, start), .low = 0, .high = 1e9},
 };
 
 static err read_sensor(struct scenario_reader *p, const yaml_node_t *top)

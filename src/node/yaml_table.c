@@ -17,6 +17,65 @@ err yaml_fail(struct yaml_reader *r, const yaml_node_t *at, const char *format, 
     return ERR_INVALID;
 }
 
+/* ---- text ----------------------------------------------------------------------------------------------------------- */
+
+enum { TEXT_BYTES_MAX = 1 << 20, DEPTH_MAX = 64, ANCHORS_MAX = 1000 };
+
+static err text_fail(struct scenario_error *error, yaml_mark_t at, const char *before, const char *what)
+{
+    snprintf(error->text, sizeof error->text, "%s%s", before, what);
+    error->line = (int)at.line + 1;
+    error->column = (int)at.column + 1;
+    return ERR_INVALID;
+}
+
+/* libyaml takes quadratic time for deep nesting and for many anchors: a mebibyte of either would hold us for minutes. */
+static err limits_check(yaml_parser_t *parser, struct scenario_error *error)
+{
+    size_t depth = 0, anchors = 0;
+    for (yaml_event_type_t type = YAML_NO_EVENT; type != YAML_STREAM_END_EVENT;) {
+        yaml_event_t event;
+        if (!yaml_parser_parse(parser, &event))
+            return text_fail(error, parser->problem_mark, "not YAML: ", parser->problem ? parser->problem : "unreadable");
+        type = event.type;
+        bool opens = type == YAML_SEQUENCE_START_EVENT || type == YAML_MAPPING_START_EVENT;
+        depth += opens;
+        depth -= type == YAML_SEQUENCE_END_EVENT || type == YAML_MAPPING_END_EVENT;
+        anchors += (type == YAML_SEQUENCE_START_EVENT && event.data.sequence_start.anchor) ||
+                   (type == YAML_MAPPING_START_EVENT && event.data.mapping_start.anchor) ||
+                   (type == YAML_SCALAR_EVENT && event.data.scalar.anchor);
+        yaml_mark_t at = event.start_mark;
+        yaml_event_delete(&event);
+        if (depth > DEPTH_MAX)
+            return text_fail(error, at, "lists and mappings are nested too deep", "; a scenario needs no more than 64 levels");
+        if (anchors > ANCHORS_MAX)
+            return text_fail(error, at, "too many anchors (`&name`)", "; at most 1,000 are allowed");
+    }
+    return ERR_OK;
+}
+
+err yaml_load(struct span text, yaml_document_t *document, struct scenario_error *error)
+{
+    yaml_parser_t parser;
+    if (text.size > TEXT_BYTES_MAX)
+        return text_fail(error, (yaml_mark_t){0}, "the file is larger than", " a mebibyte");
+    if (!yaml_parser_initialize(&parser))
+        return ERR_NO_MEMORY;
+    yaml_parser_set_input_string(&parser, text.data, text.size);
+    err e = limits_check(&parser, error);
+    yaml_parser_delete(&parser);
+    TRY(e);
+    if (!yaml_parser_initialize(&parser))
+        return ERR_NO_MEMORY;
+    yaml_parser_set_input_string(&parser, text.data, text.size);
+    if (!yaml_parser_load(&parser, document))
+        e = text_fail(error, parser.problem_mark, "not YAML: ", parser.problem ? parser.problem : "unreadable");
+    yaml_parser_delete(&parser);
+    return e;
+}
+
+/* ---- nodes ---------------------------------------------------------------------------------------------------------- */
+
 static const yaml_node_t *node_at(struct yaml_reader *r, int id)
 {
     return yaml_document_get_node(r->document, id);
@@ -80,7 +139,7 @@ static bool name_good(struct span s)
         if (!good)
             return false;
     }
-    return s.size > 0;
+    return s.size > 0 && s.data[0] != '.'; /* names become names of folders: `..` is none */
 }
 
 static err number(struct yaml_reader *r, const yaml_node_t *n, const struct yaml_field *f, double *out)
@@ -115,7 +174,7 @@ static err text_value(struct yaml_reader *r, const yaml_node_t *n, const struct 
 {
     struct span s = scalar(n);
     if (f->type == YAML_NAME && !name_good(s))
-        return yaml_fail(r, n, "`%s` must be a name of letters, digits, `-`, `_` and `.`", f->key);
+        return yaml_fail(r, n, "`%s` must be a name of letters, digits, `-`, `_` and `.` (not at its beginning)", f->key);
     if (f->type == YAML_WORD && f->words && !word_allowed(s, f->words))
         return yaml_fail(r, n, "`%s` is `%.*s`; it must be one of: %s", f->key, (int)MIN(s.size, (size_t)40), (const char *)s.data,
                          f->words);

@@ -36,6 +36,11 @@ struct yaml_reader {
         .low = lowest, .high = highest                                                                                  \
     }
 
+/*
+ * Text into a document, which yaml_document_delete gives back. At most a mebibyte, 64 levels and 1,000 anchors; ERR_INVALID with
+ * the error filled, and then no document.
+ */
+err yaml_load(struct span text, yaml_document_t *document, struct scenario_error *error) MUST_USE;
 /* Notes an error at a node (NULL: no place) and returns ERR_INVALID. */
 err yaml_fail(struct yaml_reader *r, const yaml_node_t *at, const char *format, ...) PRINTF_LIKE(3, 4);
 /* Fills a struct from a mapping. Keys of type YAML_SUB are allowed and skipped: fetch them with yaml_child. */

@@ -129,7 +129,8 @@ static void scrub_next(struct storage *s)
         n = map_first(&s->chunks.table);
     memcpy(s->upkeep.scrub, map_key(n).data, CHUNK_KEY_SIZE);
     duration_ns pace = scrub_pace(s);
-    s->upkeep.scrub_at = MAX(s->upkeep.scrub_at, s->port->now.wall - 1000 * pace) + pace;
+    duration_ns behind = MIN(pace, INT64_MAX / 4000) * 1000; /* a pace of years must not overflow */
+    s->upkeep.scrub_at = MAX(s->upkeep.scrub_at, s->port->now.wall - behind) + pace;
     uint64_t id;
     struct request *q = request_new(s, REQUEST_SCRUB, NULL, 0, s->port->config->self, &id);
     if (q && transfer_fetch(s, q, id, chunk_key_decode(map_key(n))) == ERR_OK)

@@ -20,6 +20,9 @@ static void years_beyond_64_bits_of_nanoseconds_are_refused(void **state)
     (void)state;
     tai_ns t;
     assert_int_equal(time_utc_parse("9999-01-01T00:00:00Z", &t), ERR_RANGE);
+    assert_int_equal(time_utc_parse("2026-02-29T00:00:00Z", &t), ERR_RANGE);
+    assert_int_equal(time_utc_parse("2028-02-29T00:00:00Z", &t), ERR_OK);
+    assert_int_equal(time_utc_parse("2026-12-31T00:00:00Z", &t), ERR_OK);
     assert_int_equal(time_utc_parse("0001-01-01T00:00:00Z", &t), ERR_RANGE);
     assert_int_equal(time_utc_parse("2250-12-31T23:59:59.999999999Z", &t), ERR_OK);
     assert_int_equal(time_utc_parse("1700-01-01T00:00:00Z", &t), ERR_OK);

@@ -129,6 +129,41 @@ static void broken_yaml_is_no_crash(void **state)
     assert_int_equal(parse("- 1\n- 2\n", &s), ERR_INVALID);
 }
 
+static void yaml_that_would_hold_us_for_minutes_is_refused_at_once(void **state)
+{
+    (void)state;
+    enum { SIZE = 1 << 20 };
+    char *text = malloc(SIZE + 16);
+    assert_non_null(text);
+    memset(text, '[', SIZE);
+    text[SIZE] = 0;
+    expect_error(text, 1, "nested too deep");
+    size_t at = 0;
+    for (int i = 0; at < SIZE - 32; i++)
+        at += (size_t)snprintf(text + at, 32, "- &a%d x\n", i);
+    expect_error(text, 1001, "too many anchors");
+    memset(text, '#', SIZE + 1);
+    text[SIZE + 1] = 0;
+    expect_error(text, 1, "mebibyte");
+    free(text);
+    expect_error("&r\nname: t\nepoch: 2026-11-21T06:00:00Z\nconstellation: &c\n  - *c\ngateways: *c\n", 4, "must be a mapping");
+}
+
+static void instants_that_overflow_are_refused(void **state)
+{
+    (void)state;
+    expect_error("name: t\nepoch: 1700-01-01T00:00:00Z\n" SHELL GROUND, 2, "between 1970 and 2199");
+    expect_error("name: t\nepoch: 2250-01-01T00:00:00Z\n" SHELL GROUND, 2, "between 1970 and 2199");
+    expect_error("name: t\nepoch: 2026-02-30T00:00:00Z\n" SHELL GROUND, 2, "UTC time");
+    expect_error(HEAD SHELL GROUND "events:\n  - {kind: burn, latitude_deg: 0, longitude_deg: 0, start: 106000d}\n", 8, "between 0 s");
+}
+
+static void a_name_of_folders_is_no_name(void **state)
+{
+    (void)state;
+    expect_error("name: ..\nepoch: 2026-11-21T06:00:00Z\n" SHELL GROUND, 1, "not at its beginning");
+}
+
 static void the_delivered_scenarios_are_valid(void **state)
 {
     (void)state;
@@ -158,6 +193,9 @@ int main(void)
         cmocka_unit_test(satellites_come_from_element_files),
         cmocka_unit_test(missing_sections_are_named),
         cmocka_unit_test(broken_yaml_is_no_crash),
+        cmocka_unit_test(yaml_that_would_hold_us_for_minutes_is_refused_at_once),
+        cmocka_unit_test(instants_that_overflow_are_refused),
+        cmocka_unit_test(a_name_of_folders_is_no_name),
         cmocka_unit_test(the_delivered_scenarios_are_valid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
