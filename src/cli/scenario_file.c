@@ -3,11 +3,14 @@
  */
 #include "cli/scenario_file.h"
 
+#include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 #include "twin/folder.h"
@@ -17,13 +20,28 @@ enum { SCENARIO_BYTES_MAX = 1 << 20, FILE_BYTES_MAX = 64 << 20 };
 struct loader { /* files named by the scenario, relative to it */
     char directory[PATH_MAX];
     const char *keep_in; /* NULL: they are not copied */
-    void *loaded[64];
+    struct {
+        char name[256];
+        struct span text;
+    } loaded[64];
     size_t count;
 };
 
+/* Ordinary files only: a pipe that nobody writes would hold us, and what is read twice must be the same. */
+static FILE *file_open(const char *path)
+{
+    struct stat about;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd >= 0 && fstat(fd, &about) == 0 && S_ISREG(about.st_mode))
+        return fdopen(fd, "rb");
+    if (fd >= 0)
+        close(fd);
+    return NULL;
+}
+
 static bool file_read(const char *path, size_t most, struct span *out)
 {
-    FILE *f = fopen(path, "rb");
+    FILE *f = file_open(path);
     uint8_t *data = malloc(most + 1);
     if (!f || !data) {
         free(data);
@@ -57,6 +75,17 @@ static const char *name_alone(const char *path)
     return slash ? slash + 1 : path;
 }
 
+/* Two files of one name from two folders would become one beside a kept scenario. */
+static bool name_is_new(const struct loader *l, const char *name, struct span bytes)
+{
+    for (size_t i = 0; i < l->count; i++)
+        if (strcmp(name_alone(l->loaded[i].name), name_alone(name)) == 0 && !span_equal(l->loaded[i].text, bytes)) {
+            cli_fail("two different files are called %s: a run keeps its files side by side, so rename one", name_alone(name));
+            return false;
+        }
+    return true;
+}
+
 /* As the scenario names it; where it was kept for a run: files/NAME beside it. */
 static err load(void *context, const char *name, struct span *out)
 {
@@ -69,7 +98,11 @@ static err load(void *context, const char *name, struct span *out)
     snprintf(path, sizeof path, "%s/files/%s", l->directory, name_alone(name));
     if (!found && !file_read(path, FILE_BYTES_MAX, out))
         return ERR_IO;
-    l->loaded[l->count++] = (void *)(uintptr_t)out->data;
+    bool is_new = !l->keep_in || name_is_new(l, name, *out);
+    snprintf(l->loaded[l->count].name, sizeof l->loaded[l->count].name, "%s", name);
+    l->loaded[l->count++].text = *out;
+    if (!is_new)
+        return ERR_CONFLICT;
     snprintf(path, sizeof path, "%s/files", l->keep_in ? l->keep_in : "");
     return !l->keep_in || file_write(path, name_alone(name), *out) ? ERR_OK : ERR_IO;
 }
@@ -96,7 +129,7 @@ static struct scenario *read_and_keep(const char *path, const char *keep_in)
     struct span text;
     struct loader l = {.keep_in = keep_in};
     if (!file_read(path, SCENARIO_BYTES_MAX, &text)) {
-        cli_fail("%s cannot be read (or is larger than a mebibyte)", path);
+        cli_fail("%s cannot be read (a file of at most a mebibyte is right)", path);
         return NULL;
     }
     char copy[PATH_MAX];
@@ -114,7 +147,7 @@ static struct scenario *read_and_keep(const char *path, const char *keep_in)
     if (s)
         problems_print(s);
     for (size_t i = 0; i < l.count; i++)
-        free(l.loaded[i]);
+        free((void *)(uintptr_t)l.loaded[i].text.data);
     free((void *)(uintptr_t)text.data);
     return s;
 }
@@ -141,6 +174,6 @@ bool cli_member_read(const char *directory, const char *name, struct member *out
     if (e != ERR_OK)
         cli_fail("%s", wrong.text[0] ? wrong.text : err_text(e));
     for (size_t i = 0; i < l.count; i++)
-        free(l.loaded[i]);
+        free((void *)(uintptr_t)l.loaded[i].text.data);
     return e == ERR_OK;
 }
