@@ -1,8 +1,11 @@
 #include "cli/cli.h"
 
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 int cli_fail(const char *format, ...)
 {
@@ -79,6 +82,17 @@ bool cli_parse(int argc, char **argv, const char *help, const struct cli_option 
         out->items[out->count++] = argv[i++];
     }
     return true;
+}
+
+FILE *cli_file_open(const char *path)
+{
+    struct stat about;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd >= 0 && fstat(fd, &about) == 0 && S_ISREG(about.st_mode))
+        return fdopen(fd, "rb");
+    if (fd >= 0)
+        close(fd);
+    return NULL;
 }
 
 const char *cli_commit(void)

@@ -6,6 +6,8 @@
 #ifndef NOCT_CLI_CLI_H
 #define NOCT_CLI_CLI_H
 
+#include <stdio.h>
+
 #include "base/text.h"
 
 enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_ARGUMENTS_MAX = 64 };
@@ -32,6 +34,8 @@ int cli_usage(const char *help, const char *format, ...) PRINTF_LIKE(2, 3); /* s
 int cli_fail(const char *format, ...) PRINTF_LIKE(1, 2);                   /* says it; CLI_FAILED */
 bool cli_parse_number(const char *text, uint64_t least, uint64_t most, uint64_t *out);
 void cli_bytes_text(uint64_t bytes, char out[32]); /* "1.5 MiB" */
+/* To read; NULL unless it is an ordinary file: a pipe that nobody writes would hold us, and what is read twice must be the same. */
+FILE *cli_file_open(const char *path);
 
 int command_up(int argc, char **argv);
 int command_down(int argc, char **argv);

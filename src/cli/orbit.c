@@ -49,8 +49,8 @@ static bool file_read(const char *path, struct span *out)
     if (f)
         fclose(f);
     if (!good) {
+        cli_fail("%s cannot be read (%s)", path, data && size > FILE_BYTES_MAX ? "larger than 64 MiB" : strerror(errno));
         free(data);
-        cli_fail("%s cannot be read (%s)", path, errno ? strerror(errno) : "larger than 64 MiB");
         return false;
     }
     *out = span_of(data, size);

@@ -3,14 +3,11 @@
  */
 #include "cli/scenario_file.h"
 
-#include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "cli/cli.h"
 #include "twin/folder.h"
@@ -27,21 +24,9 @@ struct loader { /* files named by the scenario, relative to it */
     size_t count;
 };
 
-/* Ordinary files only: a pipe that nobody writes would hold us, and what is read twice must be the same. */
-static FILE *file_open(const char *path)
-{
-    struct stat about;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd >= 0 && fstat(fd, &about) == 0 && S_ISREG(about.st_mode))
-        return fdopen(fd, "rb");
-    if (fd >= 0)
-        close(fd);
-    return NULL;
-}
-
 static bool file_read(const char *path, size_t most, struct span *out)
 {
-    FILE *f = file_open(path);
+    FILE *f = cli_file_open(path);
     uint8_t *data = malloc(most + 1);
     if (!f || !data) {
         free(data);

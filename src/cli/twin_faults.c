@@ -12,7 +12,7 @@ enum { PLAN_BYTES_MAX = 32 << 20 };
 
 static bool plan_read(const char *path, struct shrink_run *run)
 {
-    FILE *f = fopen(path, "rb");
+    FILE *f = cli_file_open(path);
     char *text = malloc(PLAN_BYTES_MAX + 1);
     size_t size = f && text ? fread(text, 1, PLAN_BYTES_MAX + 1, f) : 0;
     bool readable = f && text && !ferror(f) && size <= PLAN_BYTES_MAX;

@@ -55,9 +55,9 @@ static int run_asked(const struct scenario *s, const char *scenario_path, const 
     o->without = run.without;
     o->without_count = run.without_count;
     o->arguments = text_string(&arguments);
-    int code = twin_run(&asked, o);
     if (o->output)
-        cli_twin_run_note(o->output, scenario_path, &run);
+        cli_twin_run_note(o->output, scenario_path, &run); /* before: a run that crashes is the one to shrink */
+    int code = twin_run(&asked, o);
     fault_plan_free(&run.plan);
     text_free(&arguments);
     return code;

@@ -42,7 +42,7 @@ static bool folder_read(const char *folder, struct asked *a, struct shrink_run *
     char path[PATH_MAX], why[160] = "it cannot be read";
     static char text[65536];
     snprintf(path, sizeof path, "%s/run.json", folder);
-    FILE *f = fopen(path, "rb");
+    FILE *f = cli_file_open(path);
     size_t size = f ? fread(text, 1, sizeof text, f) : 0;
     if (f)
         fclose(f);
@@ -51,7 +51,7 @@ static bool folder_read(const char *folder, struct asked *a, struct shrink_run *
     const char *scenario = json_text_of(top, "scenario", NULL);
     const char *without = json_text_of(top, "without", ""), *idle = json_text_of(top, "no_work", "");
     run->duration = json_int_of(top, "duration_ns", 0);
-    bool good = scenario && run->duration > 0 && cli_parse_number(json_text_of(top, "seed", ""), 0, UINT64_MAX, &seed);
+    bool good = scenario && run->duration > 0 && run->duration <= 3660 * NS_PER_DAY && cli_parse_number(json_text_of(top, "seed", ""), 0, UINT64_MAX, &seed);
     if (good) {
         snprintf(a->scenario_path, sizeof a->scenario_path, "%s", scenario);
         snprintf(a->without, sizeof a->without, "%s", without);
@@ -61,7 +61,7 @@ static bool folder_read(const char *folder, struct asked *a, struct shrink_run *
         run->seed = seed;
         run->beyond = json_bool_of(top, "beyond", false);
     } else {
-        cli_fail("%s is not what noct twin run leaves in its folder: %s", path, top ? "scenario, seed or duration_ns is missing" : why);
+        cli_fail("%s is not what noct twin run leaves in its folder: %s", path, top ? "scenario, seed or duration_ns (at most 3660 days) is missing or wrong" : why);
     }
     json_close(top);
     return good;
