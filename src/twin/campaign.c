@@ -1,5 +1,6 @@
 #include "twin/campaign.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
@@ -8,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -80,13 +82,18 @@ bool campaign_part_of_launcher(uint32_t *part, uint32_t *parts)
     uint32_t id, least = 0, count;
     if (number_of("SLURM_ARRAY_TASK_ID", &id) && number_of("SLURM_ARRAY_TASK_COUNT", &count)) {
         number_of("SLURM_ARRAY_TASK_MIN", &least);
+        if (id < least || id - least >= count)
+            return false;
         *part = id - least;
         *parts = count;
-        return id >= least && *part < count;
+        return true;
     }
     for (size_t i = 0; i < COUNT_OF(names); i++)
-        if (number_of(names[i][0], part) && number_of(names[i][1], parts) && *part < *parts)
+        if (number_of(names[i][0], &id) && number_of(names[i][1], &count) && id < count) {
+            *part = id;
+            *parts = count;
             return true;
+        }
     return false;
 }
 
@@ -113,10 +120,17 @@ static bool settings_agree(const struct campaign_options *o)
     snprintf(hash, sizeof hash, "%016llx", (unsigned long long)o->scenario_hash);
     json_t *mine = settings_json(o), *theirs = json_load_file(path, 0, &wrong);
     bool good = mine != NULL;
+    if (!theirs && access(path, F_OK) == 0) {
+        fprintf(stderr, "noct: %s is damaged (%s); take another --out, or --restart to empty the folder\n", path, wrong.text);
+        json_decref(mine);
+        return false;
+    }
     if (mine)
         json_object_set_new(mine, "scenario_hash", json_string(hash));
     if (good && !theirs) {
-        good = json_dump_file(mine, path, JSON_INDENT(1)) == 0;
+        char working[PATH_SIZE]; /* a crash leaves the whole file or none */
+        snprintf(working, sizeof working, "%s/.campaign.json.%ld", o->output, (long)getpid());
+        good = json_dump_file(mine, working, JSON_INDENT(1)) == 0 && rename(working, path) == 0;
         if (!good)
             fprintf(stderr, "noct: cannot write %s: %s\n", path, strerror(errno));
     } else if (good) {
@@ -133,28 +147,31 @@ static bool settings_agree(const struct campaign_options *o)
     return good;
 }
 
-/* Marks the seeds that have a line. A last line without its end was cut by a crash: it is removed. */
-static bool results_open(struct campaign *c)
+/* One campaign at a time writes these results: a second one would run the same seeds and count them twice. */
+static bool results_lock(const struct campaign *c, const char *path)
 {
-    char path[PATH_SIZE];
-    snprintf(path, sizeof path, "%s/results-%u.jsonl", c->o->output, c->o->part);
-    c->results = open(path, O_RDWR | O_CREAT | O_CLOEXEC | (c->o->restart ? O_TRUNC : 0), 0644);
-    FILE *f = c->results < 0 ? NULL : fopen(path, "r");
-    if (!f) {
-        fprintf(stderr, "noct: cannot open %s: %s\n", path, strerror(errno));
-        return false;
-    }
+    if (flock(c->results, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+        return true; /* or the file system knows no locks */
+    fprintf(stderr, "noct: another campaign is writing %s; wait for it, take another --out, or other parts with --part\n", path);
+    return false;
+}
+
+/* Marks the seeds of this part that have a line. Gives the size of the whole lines: a crash may have cut the last one. */
+static off_t lines_read(struct campaign *c, FILE *f)
+{
     char *line = NULL;
     size_t size = 0;
     ssize_t n;
     off_t good = 0;
     while ((n = getline(&line, &size, f)) > 0 && line[n - 1] == '\n') {
         json_error_t wrong;
-        json_t *j = json_loadb(line, (size_t)n, 0, &wrong);
-        uint64_t seed = (uint64_t)json_integer_value(json_object_get(j, "seed"));
+        json_t *j = json_loadb(line, (size_t)n, 0, &wrong), *number = json_object_get(j, "seed");
+        uint64_t seed = (uint64_t)json_integer_value(number);
         const char *outcome = json_string_value(json_object_get(j, "outcome"));
         good += n;
-        if (outcome && seed >= c->o->first && seed <= c->o->last && !c->done[seed - c->o->first]) {
+        bool ours = json_is_integer(number) && outcome && seed >= c->o->first && seed <= c->o->last &&
+                    (seed - c->o->first) % c->o->parts == c->o->part;
+        if (ours && !c->done[seed - c->o->first]) {
             c->done[seed - c->o->first] = 1;
             c->finished++;
             c->failed += strcmp(outcome, "kept") != 0;
@@ -162,28 +179,73 @@ static bool results_open(struct campaign *c)
         json_decref(j);
     }
     free(line);
+    return good;
+}
+
+/* Files of results: ours, and those of other parts, which may have had other borders. With `remove` they go instead. */
+static void results_others(struct campaign *c, bool remove)
+{
+    char own[64], path[PATH_SIZE];
+    struct dirent **names;
+    snprintf(own, sizeof own, "results-%u.jsonl", c->o->part);
+    int count = scandir(c->o->output, &names, NULL, alphasort);
+    for (int i = 0; i < count; i++) {
+        if (strncmp(names[i]->d_name, "results-", 8) == 0 && strcmp(names[i]->d_name, own) != 0 &&
+            snprintf(path, sizeof path, "%s/%s", c->o->output, names[i]->d_name) < (int)sizeof path) {
+            FILE *f = remove ? NULL : fopen(path, "r");
+            if (f) {
+                (void)lines_read(c, f);
+                fclose(f);
+            } else if (remove) {
+                unlink(path);
+            }
+        }
+        free(names[i]);
+    }
+    if (count >= 0)
+        free(names);
+}
+
+static bool results_open(struct campaign *c)
+{
+    char path[PATH_SIZE];
+    snprintf(path, sizeof path, "%s/results-%u.jsonl", c->o->output, c->o->part);
+    c->results = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    if (c->results >= 0 && !results_lock(c, path))
+        return false;
+    bool emptied = c->results >= 0 && (!c->o->restart || ftruncate(c->results, 0) == 0);
+    FILE *f = emptied ? fopen(path, "r") : NULL;
+    if (!f) {
+        fprintf(stderr, "noct: cannot open %s: %s\n", path, strerror(errno));
+        return false;
+    }
+    off_t good = lines_read(c, f);
     fclose(f);
-    c->started_with = c->finished;
     return ftruncate(c->results, good) == 0 && lseek(c->results, 0, SEEK_END) >= 0;
 }
 
 static bool folder_open(struct campaign *c)
 {
     static const char *const folders[] = {"", "/running", "/failures"};
+    char path[PATH_SIZE];
     for (size_t i = 0; i < COUNT_OF(folders); i++) {
-        char path[PATH_SIZE];
         snprintf(path, sizeof path, "%s%s", c->o->output, folders[i]);
         if (!folder_make(path)) {
             fprintf(stderr, "noct: cannot make the folder %s: %s\n", path, strerror(errno));
             return false;
         }
     }
+    if (!results_open(c)) /* first: it is the lock */
+        return false;
     if (c->o->restart) {
-        char path[PATH_SIZE];
         snprintf(path, sizeof path, "%s/campaign.json", c->o->output);
         unlink(path);
     }
-    return settings_agree(c->o) && results_open(c);
+    if (!settings_agree(c->o))
+        return false;
+    results_others(c, c->o->restart && c->o->parts == 1);
+    c->started_with = c->finished;
+    return true;
 }
 
 /* ---- children ---------------------------------------------------------------------------------------------------------- */
@@ -200,6 +262,7 @@ static void child(const struct campaign *c, uint64_t seed)
     path_of(c, report, "running", ".json", seed);
     path_of(c, log, "running", ".log", seed);
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* nobody would collect it */
+    close(c->results); /* the lock is the parent's alone */
     signal(SIGINT, SIG_IGN); /* the parent decides */
     signal(SIGTERM, SIG_DFL);
     struct rlimit none = {0};
@@ -257,7 +320,10 @@ static bool result_write(struct campaign *c, const struct job *j, const char *ou
         return false;
     size_t size = strlen(text);
     text[size] = '\n'; /* over the terminator: one write makes one line */
-    bool good = write(c->results, text, size + 1) == (ssize_t)size + 1 && fdatasync(c->results) == 0;
+    ssize_t written = write(c->results, text, size + 1);
+    if (written >= 0 && written != (ssize_t)size + 1)
+        errno = ENOSPC; /* a part of a line: left out when the campaign goes on */
+    bool good = written == (ssize_t)size + 1 && fdatasync(c->results) == 0;
     free(text);
     c->finished++;
     c->failed += strcmp(outcome, "kept") != 0;

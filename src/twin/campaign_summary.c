@@ -276,7 +276,15 @@ static void seeds_csv(const struct summary *s, const char *folder)
         }
     }
     fputc('\n', f);
-    fclose(f);
+    bool good = !ferror(f);
+    if (fclose(f) != 0 || !good)
+        fprintf(stderr, "noct: %s is not whole: is the disk full?\n", path);
+}
+
+static const char *text_of(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text ? text : "";
 }
 
 static void print_people(const struct summary *s, uint64_t total, const char *folder)
@@ -311,8 +319,7 @@ static void print_people(const struct summary *s, uint64_t total, const char *fo
             printf("\n  failures\n");
         if (i < 20)
             printf("    seed %lld: %s: %s\n      %s\n", json_integer_value(json_object_get(f, "seed")),
-                   json_string_value(json_object_get(f, "outcome")), json_string_value(json_object_get(f, "detail")),
-                   json_string_value(json_object_get(f, "command")));
+                   text_of(f, "outcome"), text_of(f, "detail"), text_of(f, "command"));
     }
     if (json_array_size(s->failures) > 20)
         printf("    ... and %zu more in %s/summary.json\n", json_array_size(s->failures) - 20, folder);

@@ -37,6 +37,8 @@ void checks_open(struct world *w)
 
 void checks_close(struct world *w)
 {
+    if (!w->checks)
+        return; /* the world did not open */
     check_recovery_close(w);
     check_tasks_close(w);
     check_objects_close(w);

@@ -311,7 +311,8 @@ void pcap_close(struct pcap *p)
     if (!p)
         return;
     for (size_t i = 0; i < p->count; i++)
-        fclose(p->links[i].file);
+        if (fclose(p->links[i].file) != 0)
+            fprintf(stderr, "twin: a file of --pcap is not whole: is the disk full?\n");
     free(p->packet);
     free(p);
 }

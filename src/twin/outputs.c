@@ -81,10 +81,19 @@ err outputs_write(const char *folder, const struct scenario *s, unsigned bits)
         snprintf(track.why, sizeof track.why, "the track has %zu nodes, the scenario %zu", track.node_count, s->site_count);
         status = ERR_CONFLICT;
     }
+    if (status == ERR_OK && track.nodes_read != track.node_count) {
+        snprintf(track.why, sizeof track.why, "the track ends before the names of its nodes");
+        status = ERR_CORRUPT;
+    }
     if (status != ERR_OK) {
         fprintf(stderr, "twin: %s: %s\n", folder, track.why);
         track_close(&track);
         return status;
+    }
+    if (!track.ended) {
+        char last[40];
+        time_utc_text(track.last, 0, last);
+        fprintf(stderr, "twin: %s: the run did not end, or is not at its end yet: the files reach to %s\n", folder, last);
     }
     status = open_sky(&c, bits);
     bool good = status == ERR_OK;

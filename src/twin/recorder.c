@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/hash.h"
 #include "twin/folder.h"
@@ -307,6 +308,7 @@ err recorder_open(struct recorder **out, struct world *w, const char *folder, bo
     bool often = live && w->node_count <= LIVE_NODES_MAX;
     r->sample_s = often ? LIVE_SAMPLE_S : w->node_count <= 500 ? 60 : w->node_count <= 3000 ? 300 : 900;
     snprintf(path, sizeof path, "%s/%s", folder, TRACK_FILE);
+    (void)unlink(path); /* somebody may still watch an earlier run: its file stays whole under the map */
     r->file = folder_make(folder) ? fopen(path, "wb") : NULL;
     if (!r->file) {
         free(r->buffer);
@@ -332,7 +334,8 @@ void recorder_close(struct recorder *r, struct world *w)
     write_u64(&b, (uint64_t)world_wall(w));
     write_u64(&b, world_end_digest(w));
     finish(r, &b);
-    fclose(r->file);
+    if (fclose(r->file) != 0 && !r->ended)
+        fprintf(stderr, "twin: the track is not whole: is the disk full?\n");
     free(r->pairs);
     free(r->buffer);
     free(r);

@@ -41,14 +41,23 @@ err report_open(struct report *r, const struct twin_options *options)
     return ERR_OK;
 }
 
-void report_close(struct report *r)
+static void finish(struct report *r, FILE *f, const char *name)
 {
-    if (r->series)
-        fclose(r->series);
-    if (r->events)
-        fclose(r->events);
-    if (r->requests)
-        fclose(r->requests);
+    if (!f)
+        return;
+    bool good = !ferror(f);
+    good = fclose(f) == 0 && good;
+    if (!good)
+        fprintf(stderr, "twin: %s/%s is not whole: is the disk full?\n", r->options->output, name);
+    r->broken |= !good;
+}
+
+bool report_close(struct report *r)
+{
+    finish(r, r->series, "series.csv");
+    finish(r, r->events, "events.log");
+    finish(r, r->requests, "requests.csv");
+    return !r->broken;
 }
 
 void report_trace(void *report, const struct twin_node *n, const struct effect_trace *t)
@@ -264,15 +273,15 @@ void report_print(struct report *r, struct world *w, double cpu_s)
         fputs(text_string(&t), stdout);
     else
         report_people(w, r->options, cpu_s, world_end_digest(w));
-    FILE *file = r->options->output ? create(r->options->output, "report.json") : NULL;
-    if (file) {
-        fputs(text_string(&t), file);
-        fclose(file);
-    }
-    FILE *acquisition = r->options->output ? create(r->options->output, "acquisition.csv") : NULL;
-    if (acquisition) {
-        terminals_csv(w, acquisition);
-        fclose(acquisition);
+    if (r->options->output) {
+        FILE *file = create(r->options->output, "report.json"), *acquisition = create(r->options->output, "acquisition.csv");
+        r->broken |= !file || !acquisition;
+        if (file)
+            fputs(text_string(&t), file);
+        if (acquisition)
+            terminals_csv(w, acquisition);
+        finish(r, file, "report.json");
+        finish(r, acquisition, "acquisition.csv");
     }
     text_free(&t);
 }

@@ -17,10 +17,11 @@ struct report {
     uint64_t event_count;
     double cpu_started_s;
     int progress_permille;
+    bool broken; /* a file could not be written */
 };
 
 err report_open(struct report *r, const struct twin_options *options) MUST_USE; /* IO: the folder cannot be written */
-void report_close(struct report *r);
+bool report_close(struct report *r); /* false: a file is not whole; said */
 void report_trace(void *report, const struct twin_node *n, const struct effect_trace *t);
 void report_request(void *report, struct world *w, const struct request_told *told);
 void report_progress(void *report, double share);

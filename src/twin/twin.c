@@ -108,7 +108,7 @@ int twin_run(const struct scenario *s, const struct twin_options *options)
     if (!w->ranks || w->ranks->rank == 0)
         report_print(&report, w, cpu_seconds() - started);
     report_plots(&report, w);
-    report_close(&report);
+    written = report_close(&report) && written;
     world_close(w);
     return violations || !written ? 1 : 0;
 }
