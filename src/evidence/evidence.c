@@ -56,6 +56,23 @@ static bool wanted(const char *only, const char *name)
     return !only;
 }
 
+/* Says the first word of --only that is no experiment. */
+static bool only_good(const char *only)
+{
+    for (const char *at = only; at && *at;) {
+        size_t size = strcspn(at, ","), i = 0;
+        while (i < sizeof experiments / sizeof experiments[0] &&
+               (strlen(experiments[i].name) != size || strncmp(experiments[i].name, at, size) != 0))
+            i++;
+        if (i == sizeof experiments / sizeof experiments[0]) {
+            fprintf(stderr, "noct: --only: \"%.*s\" is none of links, gaps, loss, degradation, latency, campaign, scale\n", (int)size, at);
+            return false;
+        }
+        at += size + (at[size] == ',');
+    }
+    return !only || *only;
+}
+
 static void results_default(struct evidence *e)
 {
     for (size_t i = 0; i < CLAIM_COUNT; i++)
@@ -106,6 +123,8 @@ int evidence_run(const struct evidence_options *options, bool json)
     struct evidence e = {.options = options};
     char path[PATH_SIZE], *sections = NULL;
     size_t size = 0, failed = 0;
+    if (!only_good(options->only))
+        return 2;
     evidence_path(&e, path, sizeof path, "runs");
     if (!folder_make(path)) {
         fprintf(stderr, "noct: cannot make the folder %s: %s\n", path, strerror(errno));
