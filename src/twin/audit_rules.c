@@ -60,13 +60,15 @@ static void judge_convict(struct audit_state *s, const struct fact *f)
     say(s, AUDIT_I2, stands, f, "a conviction without the suspicions that it cites");
 }
 
-static void judge_return(struct audit_state *s, const struct fact *f)
+/* Lives grow along the author's own chain; which convictions it knew of, only exact knowledge tells. */
+static void judge_return(struct audit_state *s, const struct fact *f, bool exact)
 {
     struct reader r = reader_of(f->body.data, f->body.size);
     uint32_t boot = read_u32(&r), life = read_u32(&r);
     const struct audit_member *m = audit_member(s, f->author);
     say(s, AUDIT_I6, m && life > m->life && boot >= m->boot, f, "a return whose life or boot count does not grow");
-    say(s, AUDIT_I2, m && life >= m->convicted_lives, f, "a return that does not end the conviction it knows of");
+    if (exact)
+        say(s, AUDIT_I2, m && life >= m->convicted_lives, f, "a return that does not end the conviction it knows of");
 }
 
 /* ---- objects ----------------------------------------------------------------------------------------------------------------- */
@@ -245,7 +247,7 @@ void audit_judge(struct audit_state *s, const struct fact *f, bool exact)
     if (f->type == FACT_JOIN || f->type == FACT_LEAVE)
         say(s, AUDIT_I2, f->author == NODE_ROOT, f, "an admission or a retirement by a node that is not the root");
     if (f->type == FACT_RETURN)
-        judge_return(s, f);
+        judge_return(s, f, exact);
     if (f->type == FACT_TASK_STATE)
         judge_report_epoch(s, f);
     if (f->type == FACT_TASK_RECEIPT)

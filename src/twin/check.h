@@ -45,6 +45,7 @@ bool check_disk_write(struct twin_node *n, const struct effect_disk *e); /* befo
 void check_disk_written(struct twin_node *n, const struct effect_disk *e, err status, bool was_whole); /* and after it; likewise */
 void check_disk_synced(struct twin_node *n, enum disk_area area, uint64_t until); /* likewise */
 void check_put_acknowledged(struct twin_node *gateway, struct uid version);       /* likewise */
+bool check_object_held(struct world *w, struct span key); /* in truth, the newest of this name whole on live disks; small worlds only, else false */
 /* All else is serial. */
 void check_disk_crashed(struct twin_node *n);                  /* after its unsynced sectors were torn */
 void checks_sample(struct world *w);                    /* every minute of virtual time */

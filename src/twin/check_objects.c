@@ -289,6 +289,37 @@ static void copies_after_heal(struct world *w, const struct story *s)
     }
 }
 
+/* ---- beyond the policy: what is left of one object ------------------------------------------------------------------------------------ */
+
+static bool whole_on_disks(const struct world *w, struct audit_record record)
+{
+    struct audit_run run;
+    uint32_t index = 0;
+    for (struct uid part = record.part; audit_run_next(&record, &run);)
+        for (uint32_t end = index + run.chunks; index < end; index++) {
+            uint8_t key[KEY];
+            shelf_key(part, index, key);
+            if (held_by_others(w, NODE_NONE, key) == 0)
+                return false;
+        }
+    return true;
+}
+
+bool check_object_held(struct world *w, struct span key)
+{
+    struct fact f;
+    struct audit_object o, newest = {.size = 0};
+    bool found = false;
+    for (node_id author = 1; w->checks->shelves && author <= w->node_count; author++)
+        for (uint64_t seq = 1; check_fact_of(w, author, seq, &f); seq++)
+            if (f.type == FACT_OBJECT && audit_read_object(f.body, &o) && span_equal(o.key, key) &&
+                (!found || uid_compare(o.version, newest.version) > 0)) {
+                newest = o;
+                found = true;
+            }
+    return found && (!newest.inlined || newest.size == 0 || whole_on_disks(w, newest.record));
+}
+
 void check_objects_final(struct world *w)
 {
     if (!w->checks->shelves)

@@ -172,6 +172,46 @@ static void an_epoch_that_stands_and_a_stranger_are_found(void **state)
     assert_int_equal(s.broken[AUDIT_I4], 1);
 }
 
+static void convict_and_return(struct story *s, uint32_t life, uint64_t cut)
+{
+    uint8_t bytes[32];
+    struct writer w = writer_of(bytes, sizeof bytes);
+    write_u32(&w, 2); /* node 3 convicts life 4 of node 2: the next that counts is 5 */
+    write_u32(&w, 4);
+    write_u8(&w, 0);
+    tell(s, 3, FACT_CONVICT, &w, 12345);
+    w = writer_of(bytes, sizeof bytes);
+    write_u32(&w, 2);
+    write_u32(&w, life);
+    tell(s, 2, FACT_RETURN, &w, cut);
+}
+
+static void a_return_must_end_the_conviction_that_its_author_surely_knew(void **state)
+{
+    static struct story s;
+    struct audit a;
+    (void)state;
+    const struct audit_step steps[] = {{0, 3, 1}, {3, 1, 2}, {2, 1, 2}};
+    begin(&s);
+    convict_and_return(&s, 1, knows(&s, (uint64_t[]){3, 0, 0, 0})); /* did not know it */
+    replay(&s, 2, steps, 3, &a);
+    assert_int_equal(a.cuts_exact, 1);
+    assert_int_equal(s.broken[AUDIT_I2], 0);
+    begin(&s);
+    convict_and_return(&s, 1, 67890); /* nobody can tell: a chain that it held is gone with a lost node */
+    replay(&s, 2, steps, 3, &a);
+    assert_int_equal(a.cuts_exact, 0);
+    assert_int_equal(s.broken[AUDIT_I2], 0);
+    for (uint32_t life = 4; life <= 5; life++) {
+        begin(&s);
+        convict_and_return(&s, life, 0);
+        s.facts[2][0].cut = knows(&s, (uint64_t[]){3, 0, 0, 1}); /* knew it */
+        replay(&s, 2, steps, 3, &a);
+        assert_int_equal(a.cuts_exact, 1);
+        assert_int_equal(s.broken[AUDIT_I2], life == 4);
+    }
+}
+
 static void an_unknown_cut_is_judged_by_form_alone(void **state)
 {
     static struct story s;
@@ -193,6 +233,7 @@ int main(void)
         cmocka_unit_test(a_sink_may_award_once_and_not_again_while_the_lease_stands),
         cmocka_unit_test(what_the_actor_could_not_know_is_no_violation),
         cmocka_unit_test(an_epoch_that_stands_and_a_stranger_are_found),
+        cmocka_unit_test(a_return_must_end_the_conviction_that_its_author_surely_knew),
         cmocka_unit_test(an_unknown_cut_is_judged_by_form_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -178,6 +178,14 @@ static void beyond_the_policy_losses_are_admitted_and_nothing_is_denied(void **s
     promises_hold(&r);
 }
 
+static void what_only_a_gateways_cache_still_has_is_no_disagreement(void **state)
+{
+    (void)state;
+    struct ran r = run("2400 loss sat-1\n2400.5 loss sat-2\n2401 loss sat-3\n", 10, 60 * NS_PER_MINUTE, true);
+    assert_true(r.figures.puts_acked > 10);
+    promises_hold(&r);
+}
+
 static void a_clock_that_is_off_says_how_far(void **state)
 {
     (void)state;
@@ -208,6 +216,7 @@ int main(void)
         cmocka_unit_test(an_equivocator_is_found_out_and_shut_out),
         cmocka_unit_test(a_plan_that_is_written_and_read_back_is_the_same_history),
         cmocka_unit_test(beyond_the_policy_losses_are_admitted_and_nothing_is_denied),
+        cmocka_unit_test(what_only_a_gateways_cache_still_has_is_no_disagreement),
         cmocka_unit_test(a_clock_that_is_off_says_how_far),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
