@@ -24,7 +24,7 @@ static double hours_of(const char *utc, double epoch_s)
     struct tm t = {0};
     double second;
     if (sscanf(utc, "%d-%d-%dT%d:%d:%lf", &t.tm_year, &t.tm_mon, &t.tm_mday, &t.tm_hour, &t.tm_min, &second) != 6)
-        return NAN;
+        return (double)NAN;
     t.tm_year -= 1900;
     t.tm_mon -= 1;
     return ((double)timegm(&t) + second - epoch_s) / 3600;

@@ -54,7 +54,7 @@ static void envelope_table(FILE *page)
 static double share_beyond(const char *folder, double share)
 {
     char path[600], line[128];
-    double to, beyond, found = NAN;
+    double to, beyond, found = (double)NAN;
     snprintf(path, sizeof path, "%s/acquisition.csv", folder);
     FILE *f = fopen(path, "r");
     while (f && isnan(found) && fgets(line, sizeof line, f))

@@ -41,7 +41,7 @@ static const char *digest_of(const json_t *report)
 void experiment_scale(struct evidence *e)
 {
     size_t ran = 0, kept = 0, equal = 0, far = 0, far_kept = 0;
-    double most = 0, least = INFINITY, far_seconds = 0;
+    double most = 0, least = HUGE_VAL, far_seconds = 0;
     page_section(e->page, "scale", "Scale, distance, repeatability");
     page_paragraph(e->page, "Each row is the node's own code, a fresh run on one thread and one on two: promises, speed against real time, memory, and whether both "
                             "threads' digests are equal.");

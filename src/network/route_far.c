@@ -17,7 +17,7 @@ struct far_label {
     uint16_t hops;
     bool open;
 };
-enum { SETTLED = UINT32_MAX };
+#define SETTLED UINT32_MAX
 
 static void search_free(struct route *r, struct far_search *s)
 {

@@ -86,7 +86,7 @@ struct latency_summary latency_summary_of(const struct latency_pair *pair)
 {
     struct geodetic a = {pair->from.latitude_deg * DEGREE_RAD, pair->from.longitude_deg * DEGREE_RAD, 0.0};
     struct geodetic b = {pair->to.latitude_deg * DEGREE_RAD, pair->to.longitude_deg * DEGREE_RAD, 0.0};
-    struct latency_summary s = {.great_circle_km = frames_great_circle_km(&a, &b), .rtt_least_ms = INFINITY, .hops_least = UINT32_MAX};
+    struct latency_summary s = {.great_circle_km = frames_great_circle_km(&a, &b), .rtt_least_ms = HUGE_VAL, .hops_least = UINT32_MAX};
     s.fibre_ms = 2.0 * s.great_circle_km * FIBRE_INDEX / LIGHT_KM_S * 1e3;
     s.fibre_stretched_ms = FIBRE_STRETCH * s.fibre_ms;
     return s;

@@ -50,7 +50,7 @@ void paths_set_relay(struct paths *p, uint32_t node, bool relay)
 void paths_clear(struct paths *p)
 {
     p->link_count = 0;
-    p->shortest_km = INFINITY;
+    p->shortest_km = HUGE_VAL;
     p->longest_km = 0.0;
     p->built = false;
 }
@@ -185,7 +185,7 @@ void paths_from(struct paths *p, uint32_t root)
     paths_build(p);
     p->root = root;
     for (uint32_t n = 0; n < p->node_count; n++)
-        p->distance_km[n] = INFINITY;
+        p->distance_km[n] = HUGE_VAL;
     memset(p->toward, 0xff, (size_t)p->node_count * sizeof *p->toward);
     memset(p->head, 0xff, sizeof p->head);
     p->distance_km[root] = 0.0;

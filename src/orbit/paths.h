@@ -44,7 +44,7 @@ struct paths {
     double shortest_km, longest_km;
     /* The last tree. */
     uint32_t root;
-    double *distance_km; /* INFINITY: no way */
+    double *distance_km; /* HUGE_VAL: no way */
     uint32_t *toward;    /* the next node on the way to the root; PATHS_NONE at the root and where there is no way */
     /* Nodes that wait: lists of entries; one that was overtaken stays and is passed over. */
     struct paths_entry *entries;

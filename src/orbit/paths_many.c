@@ -81,7 +81,7 @@ err paths_from_each(struct paths *p, const uint32_t *roots, size_t count)
         return ERR_NO_MEMORY;
     for (uint32_t n = 0; n < p->node_count; n++)
         for (int lane = 0; lane < PATHS_LANES; lane++)
-            p->lanes_km[n][lane] = INFINITY;
+            p->lanes_km[n][lane] = HUGE_VAL;
     for (size_t lane = 0; lane < count; lane++) {
         ASSERT(roots[lane] < p->node_count);
         lane_start(p, (int)lane, roots[lane]);

@@ -123,7 +123,7 @@ duration_ns sky_light_time_floor(const struct sky *sky, const uint32_t *a, size_
                                  tai_ns from, tai_ns until)
 {
     ASSERT(from <= until);
-    struct floor_search f = {.sky = sky, .least_km = INFINITY, .least_fibre_ns = INFINITY};
+    struct floor_search f = {.sky = sky, .least_km = HUGE_VAL, .least_fibre_ns = HUGE_VAL};
     f.samples = sky_alloc(sky, (sky->site_count + 1) * sizeof *f.samples);
     if (!f.samples)
         return 0;

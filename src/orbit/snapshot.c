@@ -45,7 +45,7 @@ err snapshot_init(struct snapshot *s, struct heap *heap, const struct elements *
                            .rules = *rules,
                            .satellite_count = satellite_count,
                            .station_count = station_count,
-                           .least_isl_km = INFINITY};
+                           .least_isl_km = HUGE_VAL};
     err result = fill(s, satellites, station_ecef, station_up);
     if (result != ERR_OK)
         snapshot_free(s);
@@ -125,7 +125,7 @@ err snapshot_of_sky(struct snapshot *s, struct heap *heap, const struct sky *sky
     struct sky_numbers n = {0};
     const struct link_rules *r = &sky->rules;
     struct snapshot_rules rules = {.isl_max_km = r->range_max_km,
-                                   .ground_max_km = INFINITY,
+                                   .ground_max_km = HUGE_VAL,
                                    .graze_min_km = r->graze_min_km,
                                    .sin_mask = sky->sin_mask,
                                    .sin_latitude_max = sky->sin_latitude_max,

@@ -25,12 +25,13 @@ static double exponential(struct rng *r, double mean)
     return -log1p(-rng_unit(r)) * mean;
 }
 
+/* Planes are numbered with gaps; satellites of one stand together. */
 static size_t plane_count(const struct scenario *s)
 {
-    uint32_t most = 0;
+    size_t count = 0;
     for (size_t i = 0; i < s->satellite_count; i++)
-        most = MAX(most, s->sites[i].plane);
-    return s->satellite_count ? most + 1 : 0;
+        count += i == 0 || s->sites[i].plane != s->sites[i - 1].plane;
+    return count;
 }
 
 /* How many things a kind may strike. A crash of any node is drawn for satellites; gateways have their own kind. */
@@ -92,8 +93,10 @@ static void target_draw(const struct draw *d, struct rng *r, struct fault *f)
     switch (fault_kind_info(f->kind)->target) {
     case FAULT_AT_NODE:
     case FAULT_AT_SATELLITE:
-    case FAULT_AT_PLANE:
         f->node = (node_id)(1 + rng_below(r, target_count(d, f->kind)));
+        break;
+    case FAULT_AT_PLANE: /* that of any satellite, plus one */
+        f->node = 1 + d->s->sites[rng_below(r, satellites)].plane;
         break;
     case FAULT_AT_GATEWAY:
         f->node = (node_id)(satellites + 1 + rng_below(r, d->s->site_count - satellites));
