@@ -9,6 +9,8 @@
  *           must commute between authors.
  * Durable:  a watched publish calls back once for every node (this one included) on whose disk the fact now is.
  * Equivocation: two facts of one author and sequence with different hashes are kept as a proof; the author's chain stops.
+ *           What a node folded behind the fork before the proof came is undone by a new start (EFFECT_RESTART, once the
+ *           proof is durable): recovery applies the limits before it folds. Until then facts_refolding is true.
  * Errors:   of publishing: ERR_FULL (memory limit, or the disk does not keep up), ERR_NO_SPACE (log area or disk full),
  *           ERR_TOO_LARGE (body above FACT_BODY_MAX), ERR_BUSY (before `ready`, or this node has not joined),
  *           ERR_EQUIVOCATION (this node's chain is stopped). Nothing is changed then.
@@ -98,6 +100,7 @@ void facts_author_stop(struct facts *s, node_id author); /* quarantined: accept 
  * ERR_NOT_FOUND: the author's key is not known yet; ERR_INVALID, ERR_TRUNCATED, ERR_SIGNATURE: no proof. */
 err facts_proof(struct facts *s, struct span fact_a, struct span fact_b, node_id *author) MUST_USE;
 
+bool facts_refolding(const struct facts *s); /* this node's state is ahead of its facts: it waits for its new start */
 uint64_t facts_digest(const struct facts *s);  /* of the version vector with chain heads: equal sets, equal digests */
 uint64_t facts_count(const struct facts *s);
 uint64_t facts_seq_of(const struct facts *s, node_id author); /* the highest sequence held; 0 none */

@@ -1,8 +1,8 @@
 /*
- * core/facts_private.h - the inside of the fact store, shared by facts_store.c, facts_watch.c and facts_sync.c only.
+ * core/facts_private.h - the inside of the fact store, shared by facts_*.c only.
  *
  * Story:    a `chain` is all facts of one author and incarnation: an index of pointers into append-only blocks of memory.
- *           Facts enter through facts_take (checked, from outside), facts_publish (own) or the log (recovery).
+ *           Facts enter through facts_take (checked, from outside), facts_publish (own) or the log (facts_recovery.c).
  */
 #ifndef NOCT_CORE_FACTS_PRIVATE_H
 #define NOCT_CORE_FACTS_PRIVATE_H
@@ -19,6 +19,7 @@ enum {
     FACTS_HELD_MAX = 1024,            /* distinct (peer, chain) that wait for our sync */
     FACTS_WATCHES_MAX = 4096,
     FACTS_WATCH_NODES_MAX = 16,
+    RECORD_FACT = 1, /* in the log */
 };
 
 enum facts_message_type { FACTS_DIGEST = 1, FACTS_VECTOR, FACTS_PUSH, FACTS_WATCHED, FACTS_SERVED, FACTS_HELD };
@@ -32,6 +33,8 @@ struct chain {
     uint64_t seq;      /* facts held */
     uint64_t durable;  /* of these in our log, synced */
     uint64_t limit;    /* nothing beyond is valid; UINT64_MAX while in good standing */
+    uint64_t cut;      /* facts behind the limit that the log holds: left out at recovery */
+    uint64_t proven;   /* the lowest sequence used twice by a folded proof; 0: none */
     uint8_t head[FACT_HASH_SIZE]; /* hash of fact `seq` */
     const uint8_t *const *base;   /* encoded, by sequence - 1: of the roster, shared */
     uint64_t base_count;
@@ -76,7 +79,10 @@ struct facts {
     struct facts_config config;
     struct facts_handlers handlers;
     struct log log;
-    bool ready;
+    bool ready, folding;
+    uint64_t fold_key, fold_seq; /* recovery: the chain that is being folded, and up to where */
+    uint64_t refold_index;       /* a proof cut what is folded: starts anew once this record is durable; 0: no */
+    bool refold_asked;
     struct map chains; /* key: author << 32 | incarnation */
     struct chain *own; /* NULL until our JOIN is folded */
     uint64_t buckets[FACTS_BUCKETS];
@@ -115,6 +121,18 @@ struct span chain_encoded(const struct chain *c, uint64_t seq);
 enum take { TAKE_ACCEPTED, TAKE_KNOWN, TAKE_EARLY, TAKE_FORKED, TAKE_REFUSED, TAKE_FULL };
 /* Checks an encoded fact from outside and accepts it when it is the next of its chain; f and chain (may be NULL) are outputs. */
 enum take facts_take(struct facts *s, struct span encoded, struct fact *f, struct chain **chain);
+
+uint8_t *store_room(struct facts *s, size_t size);               /* for one encoded fact: not taken until it is kept */
+bool store_index_room(struct facts *s, struct chain *c);
+void store_keep(struct facts *s, struct chain *c, struct fact *f); /* the checked fact in store_room joins the set */
+void store_fold(struct facts *s, const struct fact *f);
+/* Two facts that hold as a proof: the liar's chain and the sequence that it used twice. Changes nothing. */
+err store_proof(struct facts *s, struct span fact_a, struct span fact_b, struct chain **chain, uint64_t *seq) MUST_USE;
+
+/* facts_recovery.c */
+void recovery_record(void *context, uint16_t type, struct span payload); /* of the log, in order */
+void recovery_end(void *context);                                       /* of the log; `ready` comes when all is folded */
+void recovery_alarm(struct facts *s);
 
 /* facts_watch.c */
 void batch_add(struct batch *b, struct span encoded); /* silently stops at memory's end: sync repairs */

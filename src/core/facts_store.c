@@ -4,7 +4,7 @@
 #include "core/facts_private.h"
 
 #define CLOCK_AHEAD_MAX (NS_PER_HOUR)
-enum { BLOCK_FIRST = 16 * 1024, BLOCK_MOST = 1024 * 1024, RECORD_FACT = 1 };
+enum { BLOCK_FIRST = 16 * 1024, BLOCK_MOST = 1024 * 1024 };
 
 const char *fact_type_name(uint16_t type)
 {
@@ -96,12 +96,14 @@ void chain_stop(struct facts *s, struct chain *c, uint64_t limit)
     port_probe(s->port, PROBE_FACT_CHAIN_STOPPED);
     c->limit = limit;
     contribution_update(s, c);
+    if (s->ready && limit < c->seq) /* the planes folded what is behind: all anew, once the proof is durable */
+        s->refold_index = s->log.index;
 }
 
 /* ---- memory ---------------------------------------------------------------------------------------------------- */
 
-/* Room for one encoded fact behind those in the current block; nothing is taken until the caller moves block_used. */
-static uint8_t *block_room(struct facts *s, size_t size)
+/* Behind those in the current block; nothing is taken until block_used moves. */
+uint8_t *store_room(struct facts *s, size_t size)
 {
     if (s->block && s->block_size - s->block_used >= size)
         return s->block + s->block_used;
@@ -122,7 +124,7 @@ static uint8_t *block_room(struct facts *s, size_t size)
     return block;
 }
 
-static bool index_room(struct facts *s, struct chain *c)
+bool store_index_room(struct facts *s, struct chain *c)
 {
     size_t have = c->facts ? heap_block_size((const void *)c->facts) : 0;
     if (have >= (c->seq + 1 - c->base_count) * sizeof *c->facts)
@@ -158,8 +160,7 @@ static bool unsynced_add(struct facts *s, struct chain *c)
 
 /* ---- accepting --------------------------------------------------------------------------------------------------- */
 
-/* The fact lies at block + block_used, is checked and in the log: makes it part of the set and folds it. */
-static void accept(struct facts *s, struct chain *c, struct fact *f)
+void store_keep(struct facts *s, struct chain *c, struct fact *f)
 {
     ASSERT(f->seq == c->seq + 1);
     uint8_t *encoded = s->block + s->block_used;
@@ -170,11 +171,15 @@ static void accept(struct facts *s, struct chain *c, struct fact *f)
     memcpy(c->head, f->hash, sizeof c->head);
     contribution_update(s, c);
     s->count++;
+    port_gauge(s->port, METRIC_FACTS, s->count);
+}
+
+void store_fold(struct facts *s, const struct fact *f)
+{
     hlc most = hlc_next(0, s->port->now.wall + CLOCK_AHEAD_MAX);
     s->clock = MAX(s->clock, MIN(f->time, most));
-    if (c->author == s->config.self)
+    if (f->author == s->config.self)
         s->clock = MAX(s->clock, f->time);
-    port_gauge(s->port, METRIC_FACTS, s->count);
     struct fact copy = *f;
     s->handlers.accepted(s->handlers.context, &copy);
 }
@@ -182,9 +187,9 @@ static void accept(struct facts *s, struct chain *c, struct fact *f)
 /* Copies to memory, logs, accepts. */
 static err admit(struct facts *s, struct chain *c, struct span encoded, struct fact *f)
 {
-    uint8_t *room = block_room(s, encoded.size);
+    uint8_t *room = store_room(s, encoded.size);
     uint64_t index;
-    if (!room || !index_room(s, c))
+    if (!room || !store_index_room(s, c))
         return ERR_FULL;
     if (room != encoded.data)
         memcpy(room, encoded.data, encoded.size);
@@ -196,7 +201,8 @@ static err admit(struct facts *s, struct chain *c, struct span encoded, struct f
         s->unsynced_count--;
         return e;
     }
-    accept(s, c, f);
+    store_keep(s, c, f);
+    store_fold(s, f);
     return ERR_OK;
 }
 
@@ -239,6 +245,8 @@ static enum take take_old(struct facts *s, struct chain *c, struct span encoded,
     port_probe(s->port, PROBE_FACT_EQUIVOCATION);
     chain_stop(s, c, f->seq - 1);
     s->handlers.equivocation(s->handlers.context, f->author, have, encoded);
+    if (s->refold_index > 0)
+        s->refold_index = s->log.index; /* the proof, published just now */
     return TAKE_KNOWN;
 }
 
@@ -271,66 +279,7 @@ enum take facts_take(struct facts *s, struct span encoded, struct fact *f, struc
     return admit(s, c, encoded, f) == ERR_OK ? TAKE_ACCEPTED : TAKE_FULL;
 }
 
-/* ---- opening and recovery -------------------------------------------------------------------------------------- */
-
-/* Our own disk: checksummed and chained, so signatures are not checked again. */
-static void recover_record(void *context, uint16_t type, struct span payload)
-{
-    struct facts *s = context;
-    struct fact f;
-    struct fact_parts parts;
-    if (type != RECORD_FACT || fact_decode(payload, &f, &parts) != ERR_OK)
-        return;
-    struct chain *c = facts_chain(s, f.author, f.incarnation);
-    const struct roster_member *m = c || f.incarnation != ROSTER_INCARNATION ? NULL : roster_find(s->config.roster, f.author);
-    if (m) {
-        facts_key_add(s, f.author, f.incarnation, m->public_key);
-        c = facts_chain(s, f.author, f.incarnation);
-    }
-    if (c && f.seq <= c->base_count)
-        return; /* written before there was a roster */
-    if (!c) { /* the JOIN of an author always comes before its facts; keys follow when manage folds it */
-        bool added;
-        c = map_put_u64(&s->chains, chain_key(f.author, f.incarnation), &added);
-        if (!c)
-            return;
-        *c = (struct chain){.author = f.author, .incarnation = f.incarnation, .limit = UINT64_MAX};
-    }
-    uint8_t *room = block_room(s, payload.size);
-    if (f.seq != c->seq + 1 || memcmp(parts.previous, c->head, FACT_HASH_SIZE) != 0 || !room || !index_room(s, c)) {
-        port_trace(s->port, TRACE_REFUSED, f.author, "logged fact %llu does not continue its chain or does not fit",
-                   (unsigned long long)f.seq);
-        return;
-    }
-    memcpy(room, payload.data, payload.size);
-    fact_hash(parts.signed_part, f.hash);
-    accept(s, c, &f);
-    c->durable = c->seq;
-}
-
-static void genesis_take(struct facts *s)
-{
-    struct reader r = reader_of(s->config.genesis.data, s->config.genesis.size);
-    while (reader_left(&r) > 0) {
-        struct span encoded = read_blob(&r, FACT_ENCODED_MAX);
-        struct fact f;
-        struct chain *c;
-        if (!reader_ok(&r) || facts_take(s, encoded, &f, &c) >= TAKE_EARLY) {
-            port_trace(s->port, TRACE_REFUSED, NODE_ROOT, "genesis is damaged or of another mission");
-            return;
-        }
-    }
-}
-
-static void recovered(void *context)
-{
-    struct facts *s = context;
-    genesis_take(s);
-    s->ready = true;
-    s->pushed = s->own ? s->own->durable : 0;
-    s->handlers.ready(s->handlers.context);
-    sync_begin(s);
-}
+/* ---- opening ---------------------------------------------------------------------------------------------------- */
 
 static void durable(void *context, uint64_t index)
 {
@@ -343,6 +292,11 @@ static void durable(void *context, uint64_t index)
         s->unsynced_count--;
     }
     sync_durable(s);
+    if (s->refold_index > 0 && index >= s->refold_index && !s->refold_asked) {
+        s->refold_asked = true;
+        port_trace(s->port, TRACE_REFOLD, NODE_NONE, "a proof cut a chain that was folded further: starts anew");
+        port_effect(s->port, &(struct effect){.kind = EFFECT_RESTART});
+    }
 }
 
 /* The first facts of the root lie in the roster: held, durable, and known to the planes that read it. */
@@ -381,7 +335,7 @@ err facts_open(struct facts **out, struct port *port, const struct facts_config 
     TRY(roster_take(s));
     *out = s;
     log_open(&s->log, port, AREA_FACTS, port->config->boot,
-             &(struct log_handlers){s, recover_record, recovered, durable});
+             &(struct log_handlers){s, recovery_record, recovery_end, durable});
     return ERR_OK;
 }
 
@@ -398,7 +352,7 @@ err facts_publish(struct facts *s, enum fact_type type, struct span body, struct
         return ERR_EQUIVOCATION;
     size_t size = body.size + FACT_OVERHEAD;
     TRY(log_room(&s->log, size));
-    uint8_t *room = block_room(s, size);
+    uint8_t *room = store_room(s, size);
     if (!room)
         return ERR_FULL;
     struct fact f = {.author = s->config.self, .incarnation = s->config.incarnation, .seq = c->seq + 1,
@@ -440,7 +394,7 @@ void facts_author_stop(struct facts *s, node_id author)
     }
 }
 
-err facts_proof(struct facts *s, struct span fact_a, struct span fact_b, node_id *author)
+err store_proof(struct facts *s, struct span fact_a, struct span fact_b, struct chain **chain, uint64_t *seq)
 {
     struct fact a, b;
     struct fact_parts parts_a, parts_b;
@@ -456,9 +410,25 @@ err facts_proof(struct facts *s, struct span fact_a, struct span fact_b, node_id
         return ERR_NOT_FOUND;
     if (!signature_good(s, c, &parts_a) || !signature_good(s, c, &parts_b))
         return ERR_SIGNATURE;
-    *author = a.author;
-    chain_stop(s, c, a.seq - 1);
+    *chain = c;
+    *seq = a.seq;
     return ERR_OK;
+}
+
+err facts_proof(struct facts *s, struct span fact_a, struct span fact_b, node_id *author)
+{
+    struct chain *c;
+    uint64_t seq;
+    TRY(store_proof(s, fact_a, fact_b, &c, &seq));
+    *author = c->author;
+    c->proven = c->proven > 0 ? MIN(c->proven, seq) : seq;
+    chain_stop(s, c, seq - 1);
+    return ERR_OK;
+}
+
+bool facts_refolding(const struct facts *s)
+{
+    return s->refold_index > 0;
 }
 
 /* ---- questions ----------------------------------------------------------------------------------------------------- */
@@ -570,6 +540,7 @@ void facts_done(struct facts *s, const struct event_done *done)
 void facts_alarm(struct facts *s)
 {
     log_alarm(&s->log);
+    recovery_alarm(s);
     if (s->ready)
         sync_alarm(s);
 }

@@ -120,6 +120,7 @@ static uint64_t of_effect(uint64_t h, const struct effect *e)
     case EFFECT_TRACE: return of_span(hash_mix(h, (uint64_t)e->trace.id << 32 | e->trace.about), e->trace.text);
     case EFFECT_OBJECT_REPLY: return of_object_reply(h, e->object_reply);
     case EFFECT_TASK_REPLY: return of_task_reply(h, e->task_reply);
+    case EFFECT_RESTART:
     case EFFECT_COUNT: break;
     }
     return h;
@@ -143,6 +144,6 @@ const char *journal_event_name(enum event_kind k)
 const char *journal_effect_name(enum effect_kind k)
 {
     static const char *const names[EFFECT_COUNT] = {"ALARM", "DISK", "POINT", "SEND", "ACCEPT", "LANE", "CAPTURE",
-                                                    "LOAD", "WORK", "TRACE", "OBJECT_REPLY", "TASK_REPLY"};
+                                                    "LOAD", "WORK", "TRACE", "OBJECT_REPLY", "TASK_REPLY", "RESTART"};
     return k < EFFECT_COUNT ? names[k] : "?";
 }

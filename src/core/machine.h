@@ -182,7 +182,9 @@ struct event {
 
 enum effect_kind {
     EFFECT_ALARM, EFFECT_DISK, EFFECT_POINT, EFFECT_SEND, EFFECT_ACCEPT, EFFECT_LANE, EFFECT_CAPTURE, EFFECT_LOAD,
-    EFFECT_WORK, EFFECT_TRACE, EFFECT_OBJECT_REPLY, EFFECT_TASK_REPLY, EFFECT_COUNT
+    EFFECT_WORK, EFFECT_TRACE, EFFECT_OBJECT_REPLY, EFFECT_TASK_REPLY,
+    EFFECT_RESTART, /* end this machine and start it anew from its disk, as after a crash; it goes on until then */
+    EFFECT_COUNT
 };
 
 /* Heavy pure work over loaned memory: a thread pool in the real host, inline in the twin. */

@@ -194,6 +194,10 @@ static void perform(struct process *p, const struct effect *e)
         if (p->gateway)
             gateway_task(p->gateway, e->task_reply);
         break;
+    case EFFECT_RESTART: /* the supervisor starts it again */
+        p->stopping = true;
+        uv_stop(&p->loop);
+        break;
     case EFFECT_COUNT: break;
     }
 }

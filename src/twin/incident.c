@@ -317,6 +317,7 @@ static void effect_line(FILE *out, const struct scenario *s, const struct effect
     case EFFECT_TRACE: fprintf(out, " %s %.*s", trace_name((enum trace_id)e->trace.id), (int)e->trace.text.size, (const char *)e->trace.text.data); break;
     case EFFECT_OBJECT_REPLY: fprintf(out, " tag %llu: %s", (unsigned long long)e->object_reply->tag, err_name(e->object_reply->status)); break;
     case EFFECT_TASK_REPLY: fprintf(out, " tag %llu: %s", (unsigned long long)e->task_reply->tag, err_name(e->task_reply->status)); break;
+    case EFFECT_RESTART:
     case EFFECT_COUNT: break;
     }
     fputc('\n', out);

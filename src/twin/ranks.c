@@ -189,7 +189,7 @@ static void summarise(const struct twin_node *n, bool with_state, struct node_su
     if (!n->node)
         return;
     struct compute_counts counts = compute_counts_of(node_compute(n->node));
-    out->ready = node_ready(n->node);
+    out->ready = node_ready(n->node) && !facts_refolding(node_facts(n->node));
     out->facts_digest = node_facts_digest(n->node);
     out->state_digest = with_state ? node_digest(n->node) : 0;
     out->facts = facts_count(node_facts(n->node));

@@ -33,6 +33,10 @@ static void tell(struct world *w, const struct record *r, const uint8_t *bytes)
         return;
     }
     struct twin_node *n = world_node(w, r->node);
+    if (r->kind == RECORD_RESTART) {
+        node_restart(n, r->about);
+        return;
+    }
     const struct effect_trace t = {.id = (uint16_t)r->id, .about = r->about, .text = span_of(bytes, r->size)};
     w->figures.trace_counts[t.id]++;
     checks_trace(w, n, &t);
@@ -83,6 +87,12 @@ void record_trace(struct twin_node *n, const struct effect_trace *t)
     const struct record r = {.at = n->shard->now, .kind = RECORD_TRACE, .node = n->id, .about = t->about, .id = t->id,
                              .size = (uint32_t)t->text.size};
     record_add(n->shard, &r, t->text.data);
+}
+
+void record_restart(struct twin_node *n)
+{
+    const struct record r = {.at = n->shard->now, .kind = RECORD_RESTART, .node = n->id, .about = n->boot};
+    record_add(n->shard, &r, NULL);
 }
 
 void record_frame(struct twin_node *from, node_id to, const void *bytes, size_t size, bool lost)

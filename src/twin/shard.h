@@ -24,7 +24,7 @@ struct outbox {
 
 struct record { /* one thing that observers hear of; the bytes follow, padded to 8 */
     mono_ns at;
-    enum { RECORD_TRACE, RECORD_BROKEN, RECORD_FRAME, RECORD_REQUEST } kind;
+    enum { RECORD_TRACE, RECORD_BROKEN, RECORD_FRAME, RECORD_REQUEST, RECORD_RESTART } kind;
     node_id node, about; /* FRAME: from, to */
     uint32_t id;         /* TRACE: trace id; BROKEN: promise; FRAME: lost or not */
     uint32_t size;
@@ -91,6 +91,7 @@ void shard_free(struct shard *s, void *block);        /* of any shard's; NULL is
 
 /* record.c: what observers hear of */
 void record_trace(struct twin_node *n, const struct effect_trace *t);
+void record_restart(struct twin_node *n); /* it wants to start anew: node_restart, serially */
 void record_frame(struct twin_node *from, node_id to, const void *bytes, size_t size, bool lost);
 void record_request(struct twin_node *gateway, const struct request_told *told);
 void records_give(struct shard *s, const uint8_t *bytes, size_t size); /* records of a shard that another rank runs */

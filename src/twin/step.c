@@ -11,6 +11,7 @@
 #include "twin/shard.h"
 
 #define CRAFT_INTERVAL (60 * NS_PER_S)
+#define RESTART_NS (500 * NS_PER_MS) /* a process ends and is started again: half of it each */
 
 struct disk_outcome {
     struct event_done done;
@@ -121,6 +122,9 @@ static void perform(struct twin_node *n, const struct effect *e)
     case EFFECT_TASK_REPLY:
         customer_task(n, e->task_reply);
         break;
+    case EFFECT_RESTART:
+        record_restart(n);
+        break;
     case EFFECT_COUNT:
         break;
     }
@@ -190,6 +194,28 @@ void node_crash(struct twin_node *n)
     virtual_disk_crash(&n->disk, &n->disk_rng);
     check_disk_crashed(n);
     customers_gateway_down(n);
+}
+
+static void restarted(struct world *w, void *context, uint64_t boot)
+{
+    struct twin_node *n = context;
+    (void)w;
+    if (!n->up && n->boot == boot && !n->faults.dead)
+        node_boot(n);
+}
+
+static void restart(struct world *w, void *context, uint64_t boot)
+{
+    struct twin_node *n = context;
+    if (!n->up || n->boot != boot)
+        return;
+    node_crash(n);
+    world_serially(w, w->now + RESTART_NS / 2, restarted, n, boot);
+}
+
+void node_restart(struct twin_node *n, uint32_t boot)
+{
+    world_serially(n->world, n->world->now + RESTART_NS / 2, restart, n, boot);
 }
 
 static void craft_happen(struct twin_node *n)

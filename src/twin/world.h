@@ -193,6 +193,7 @@ uint64_t world_end_digest(struct world *w);
 void node_event(struct twin_node *n, struct event *e); /* stamps the time, steps, performs the effects */
 void node_boot(struct twin_node *n);                 /* serial */
 void node_crash(struct twin_node *n);                /* serial */
+void node_restart(struct twin_node *n, uint32_t boot); /* serial: soon, unless this boot is over by then */
 /* Puts an entry for `n` itself into its queue. */
 void node_later(struct twin_node *n, mono_ns at, enum happening kind, uint32_t number, void *data);
 /* Sends something to another node: at least a window ahead, unless serial code sends it. */

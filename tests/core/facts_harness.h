@@ -37,7 +37,7 @@ struct sim_held {
 
 struct sim_node {
     node_id id;
-    bool running, ready, refuse_writes, hold_syncs;
+    bool running, ready, refuse_writes, hold_syncs, restart_asked;
     void *memory;
     struct heap heap;
     struct node_core core;
@@ -191,6 +191,7 @@ static void sim_collect(struct sim *s, struct sim_node *n)
     }
     for (size_t i = 0; i < n->core.effect_count; i++) {
         const struct effect *e = &n->core.effects[i];
+        n->restart_asked = n->restart_asked || e->kind == EFFECT_RESTART;
         if (e->kind != EFFECT_DISK)
             continue;
         struct sim_op *op = calloc(1, sizeof *op);
@@ -221,7 +222,7 @@ static void sim_start(struct sim *s, node_id id)
 {
     struct sim_node *n = &s->nodes[id];
     n->running = true;
-    n->ready = false;
+    n->ready = n->restart_asked = false;
     n->fold = n->fold_count = n->held_count = 0;
     heap_init(&n->heap, n->memory, SIM_HEAP);
     n->config = (struct config){.self = id, .boot = n->config.boot + 1, .incarnation = 1, .seed = 7};

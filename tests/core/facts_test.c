@@ -334,6 +334,94 @@ static void equivocation_is_proven_and_stops_the_chain_everywhere(void **state)
     }
 }
 
+static void prove(struct sim *s, struct sim_node *witness)
+{
+    uint8_t body[2100];
+    struct writer w = writer_of(body, sizeof body);
+    write_blob(&w, span_of(witness->proof[0], witness->proof_size[0]));
+    write_blob(&w, span_of(witness->proof[1], witness->proof_size[1]));
+    sim_begin(s, witness);
+    assert_int_equal(facts_publish(witness->facts, FACT_PROOF, writer_span(&w), NULL), ERR_OK);
+    sim_collect(s, witness);
+}
+
+static struct sim_node *sim_witness(struct sim *s)
+{
+    return &s->nodes[s->nodes[2].equivocations > 0 ? 2 : 3];
+}
+
+/* Nodes 2 and 3 folded different facts of the liar. */
+static void a_proof_undoes_what_was_folded_behind_the_fork(void **state)
+{
+    (void)state;
+    for (int longer = 0; longer < 2; longer++) {
+        struct sim *s = forked_world(longer ? "and more" : NULL);
+        sim_kill(s, 1);
+        sim_link(s, 2, 3, true);
+        sim_wait(s, 12 * NS_PER_S);
+        assert_true(s->nodes[2].fold != s->nodes[3].fold);
+        prove(s, sim_witness(s));
+        sim_witness(s)->hold_syncs = true;
+        sim_wait(s, 2 * NS_PER_S);
+        assert_false(sim_witness(s)->restart_asked); /* it would come back without the proof */
+        sim_witness(s)->hold_syncs = false;
+        sim_wait(s, 12 * NS_PER_S);
+        for (node_id id = 2; id <= 3; id++) {
+            assert_true(s->nodes[id].restart_asked && facts_refolding(s->nodes[id].facts));
+            sim_kill(s, id);
+            sim_start(s, id);
+        }
+        sim_wait(s, 12 * NS_PER_S);
+        assert_same(s, 2, 3);
+        for (node_id id = 2; id <= 3; id++) {
+            assert_false(s->nodes[id].restart_asked); /* once is enough */
+            assert_int_equal(facts_seq_of(s->nodes[id].facts, 1), 1);
+            assert_true(facts_check(s->nodes[id].facts));
+        }
+        sim_free(s);
+    }
+}
+
+/* Liar 1 is proven by a second liar, whose own chain then ends before that proof. */
+static void a_proof_in_a_chain_that_is_cut_is_told_by_who_held_it(void **state)
+{
+    (void)state;
+    struct sim *s = forked_world(NULL);
+    sim_kill(s, 1);
+    sim_link(s, 2, 3, true);
+    sim_wait(s, 12 * NS_PER_S);
+    struct sim_node *witness = sim_witness(s), *other = &s->nodes[witness->id == 2 ? 3 : 2];
+    prove(s, witness); /* this proof is its fact 1: the fork of the witness is there, too */
+    sim_link(s, 2, 3, false);
+    sim_wait(s, 6 * NS_PER_S);
+    uint8_t first[2200], second[600], body[3000];
+    struct fact have, fork;
+    struct fact_parts parts;
+    assert_true(facts_get(witness->facts, witness->id, 1, &have));
+    size_t first_size = fact_encoded_size(have.body.data - FACT_HEADER_SIZE);
+    memcpy(first, have.body.data - FACT_HEADER_SIZE, first_size);
+    assert_int_equal(fact_decode(span_of(first, first_size), &fork, &parts), ERR_OK);
+    fork.body = SPAN_LITERAL("something else");
+    fork.type = FACT_OBJECT;
+    assert_int_equal(fact_encode(&fork, parts.previous, &s->crypto[witness->id], second), ERR_OK);
+    struct writer w = writer_of(body, sizeof body);
+    write_blob(&w, span_of(first, first_size));
+    write_blob(&w, span_of(second, fact_encoded_size(second)));
+    sim_begin(s, other);
+    assert_int_equal(facts_publish(other->facts, FACT_PROOF, writer_span(&w), NULL), ERR_OK);
+    sim_collect(s, other);
+    sim_wait(s, 6 * NS_PER_S);
+    bool held = facts_seq_of(other->facts, witness->id) == 1;
+    sim_kill(s, other->id);
+    other->equivocations = 0;
+    sim_start(s, other->id);
+    pump(s);
+    assert_int_equal(facts_seq_of(other->facts, witness->id), 0);
+    assert_int_equal(facts_seq_of(other->facts, 1), 1);
+    assert_true(held && other->equivocations == 1);
+    sim_free(s);
+}
+
 static void a_full_disk_refuses_and_loses_nothing(void **state)
 {
     (void)state;
@@ -421,6 +509,8 @@ int main(void)
         cmocka_unit_test(a_watched_fact_is_pushed_again_until_it_is_held),
         cmocka_unit_test(nothing_of_ours_leaves_before_it_is_durable),
         cmocka_unit_test(equivocation_is_proven_and_stops_the_chain_everywhere),
+        cmocka_unit_test(a_proof_undoes_what_was_folded_behind_the_fork),
+        cmocka_unit_test(a_proof_in_a_chain_that_is_cut_is_told_by_who_held_it),
         cmocka_unit_test(a_full_disk_refuses_and_loses_nothing),
         cmocka_unit_test(a_disk_that_refuses_for_a_while_catches_up),
         cmocka_unit_test(clock_and_ids_only_grow),

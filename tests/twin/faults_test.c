@@ -140,7 +140,9 @@ static void an_equivocator_is_found_out_and_shut_out(void **state)
     (void)state;
     struct ran r = run("1800 equivocate sat-3 draw=5\n", 8, 60 * NS_PER_MINUTE, false);
     assert_true(r.figures.trace_counts[TRACE_QUARANTINE] > 0);
+    assert_true(r.figures.trace_counts[TRACE_REFOLD] > 0); /* who had folded the fact that it replaced */
     assert_int_equal(r.violations[PROMISE_I1], 0);
+    assert_int_equal(r.violations[PROMISE_I5], 0);
 }
 
 static void a_plan_that_is_written_and_read_back_is_the_same_history(void **state)
