@@ -116,7 +116,8 @@ bool checks_converged(struct world *w)
             continue;
         if (!first)
             first = &all[i];
-        if (!all[i].ready || all[i].facts_digest != first->facts_digest || all[i].tasks_open > 0 || all[i].repairs_queued > 0)
+        if (!all[i].ready || all[i].facts_digest != first->facts_digest || all[i].repairs_queued > 0 ||
+            check_tasks_owed(w, &w->nodes[i], all[i].tasks_open) > 0)
             return false;
     }
     return true;

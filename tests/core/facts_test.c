@@ -392,6 +392,7 @@ static void a_proof_in_a_chain_that_is_cut_is_told_by_who_held_it(void **state)
     sim_wait(s, 12 * NS_PER_S);
     struct sim_node *witness = sim_witness(s), *other = &s->nodes[witness->id == 2 ? 3 : 2];
     prove(s, witness); /* this proof is its fact 1: the fork of the witness is there, too */
+    pump(s);
     sim_link(s, 2, 3, false);
     sim_wait(s, 6 * NS_PER_S);
     uint8_t first[2200], second[600], body[3000];
