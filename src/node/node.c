@@ -414,6 +414,30 @@ static void alarm_tell(struct node *n, bool fired)
     port_effect(&n->ports[SERVICE_NONE], &(struct effect){.kind = EFFECT_ALARM, .alarm = next});
 }
 
+static void fetch(const void *from, size_t size)
+{
+    for (size_t at = 0; at < size; at += 64)
+        __builtin_prefetch((const char *)from + at);
+}
+
+void node_expect(const struct node *n, bool near)
+{
+    if (!near) {
+        fetch(&n->facts, sizeof *n - offsetof(struct node, facts));
+        fetch(&n->core, 64);
+        fetch(&n->core.effects, 128);
+        return;
+    }
+    fetch(&n->view, sizeof n->view);
+    fetch(n->ports, sizeof n->ports);
+    fetch(n->core.effects, 128);
+    if (!n->started)
+        return;
+    fetch(n->facts, 512);
+    fetch(n->network, 512);
+    fetch(n->manage, 384);
+}
+
 void node_step(struct node *n, const struct event *event, struct effects *effects)
 {
     ASSERT(n->started || event->kind == EVENT_START);

@@ -37,6 +37,10 @@ void node_close(struct node *n);
 /* One event in; `effects` is filled with what the host must do, in order. Its items are lent until the next step. */
 void node_step(struct node *n, const struct event *event, struct effects *effects);
 
+/* Hints for hosts of many nodes, whose steps mostly wait for memory: fetches into the caches what most steps touch. Nothing else
+ * changes. `near`: the step comes next, and what the first hint fetched is there. */
+void node_expect(const struct node *n, bool near);
+
 bool node_ready(const struct node *n);              /* recovery is complete: requests are served */
 uint64_t node_digest(const struct node *n);         /* of the folded state: equal fact sets, equal digests */
 const char *node_digest_difference(const struct node *a, const struct node *b); /* the plane that differs; "none" */

@@ -107,7 +107,7 @@ void checks_sample(struct world *w)
             own_invariants(w, &w->nodes[i]);
 }
 
-bool checks_converged(struct world *w)
+static bool equal(struct world *w, bool idle)
 {
     const struct node_summary *all = world_summaries(w, false);
     const struct node_summary *first = NULL;
@@ -116,11 +116,22 @@ bool checks_converged(struct world *w)
             continue;
         if (!first)
             first = &all[i];
-        if (!all[i].ready || all[i].facts_digest != first->facts_digest || all[i].repairs_queued > 0 ||
-            check_tasks_owed(w, &w->nodes[i], all[i].tasks_open) > 0)
+        if (!all[i].ready || all[i].facts_digest != first->facts_digest)
+            return false;
+        if (idle && (all[i].repairs_queued > 0 || check_tasks_owed(w, &w->nodes[i], all[i].tasks_open) > 0))
             return false;
     }
     return true;
+}
+
+bool checks_facts_equal(struct world *w)
+{
+    return equal(w, false);
+}
+
+bool checks_converged(struct world *w)
+{
+    return equal(w, true);
 }
 
 void checks_final(struct world *w)

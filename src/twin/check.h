@@ -52,7 +52,8 @@ void checks_sample(struct world *w);                    /* every minute of virtu
 void checks_trace(struct world *w, struct twin_node *n, const struct effect_trace *t);
 void checks_crash(struct world *w, struct twin_node *n);       /* it is about to lose its memory */
 duration_ns check_heal_bound(struct world *w);            /* from heal to converged, by the contact plan and the open work */
-bool checks_converged(struct world *w);                 /* all nodes hold the same facts and the same state */
+bool checks_facts_equal(struct world *w);               /* all nodes hold the same facts */
+bool checks_converged(struct world *w);                 /* all nodes hold the same facts, and nothing is left to do */
 void checks_final(struct world *w);
 
 /* check_probes.c: rare branches and edges (core/probe.def), summed over nodes and boots. */

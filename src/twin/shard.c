@@ -7,6 +7,7 @@
 
 enum { STEPS_WORTH_THREADS = 16 }; /* in a window: fewer are done sooner than others are told of them… */
 enum { STEPS_ASKED_FOR = 2 };      /* …but who asked for threads gets them */
+enum { NODES_WORTH_FETCHING = 100 }; /* fewer stay in the caches */
 
 /* ---- clocks and figures ------------------------------------------------------------------------------------------- */
 
@@ -239,15 +240,37 @@ duration_ns shards_lookahead(const struct world *w)
     return light >= WINDOW_MAX_NS - FRAMING_NS ? WINDOW_MAX_NS : FRAMING_NS + light;
 }
 
+/* Steps of thousands of nodes mostly wait for memory. The next entry is known, and is one of four the one after it: what their
+ * nodes will touch is fetched meanwhile. */
+static void expect_next(const struct shard *s)
+{
+    const struct queue *q = &s->queue;
+    size_t known = MIN(q->count, (size_t)5);
+    for (size_t i = 0; i < known; i++) {
+        const struct queue_entry *e = &q->entries[i];
+        const struct twin_node *n = world_node(s->world, queue_order_to(e->order));
+        if (n->node)
+            node_expect(n->node, i == 0);
+        if (i == 0 && n->link_count > 0)
+            __builtin_prefetch(n->links);
+        if (e->kind == HAPPEN_FRAME) {
+            __builtin_prefetch(e->data);
+            __builtin_prefetch((const char *)e->data + 64);
+        }
+    }
+}
+
 /* Also ends early when serial code was asked for meanwhile (one shard only: then it is told at once). */
 static void shard_run(struct shard *s)
 {
     const struct queue *serial = &s->world->engine->serial;
-    bool alone = s->world->shard_count == 1;
+    bool alone = s->world->shard_count == 1, many = s->world->node_count >= NODES_WORTH_FETCHING;
     struct queue_entry q;
     inbox_take(s);
     while (queue_next(&s->queue) < s->window_end && !(alone && queue_next(serial) <= queue_next(&s->queue))) {
         queue_take(&s->queue, &q);
+        if (many)
+            expect_next(s);
         s->now = q.at;
         node_happen(world_node(s->world, queue_order_to(q.order)), &q);
     }
