@@ -1,8 +1,10 @@
 #include "cli/cli.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -93,6 +95,52 @@ FILE *cli_file_open(const char *path)
     if (fd >= 0)
         close(fd);
     return NULL;
+}
+
+bool cli_file_load(const char *path, size_t most, struct span *out)
+{
+    errno = 0;
+    FILE *f = cli_file_open(path);
+    size_t capacity = MIN(most + 1, (size_t)1 << 16), size = 0;
+    uint8_t *data = f ? malloc(capacity) : NULL;
+    while (data) {
+        size += fread(data + size, 1, capacity - size, f);
+        if (size < capacity || capacity > most)
+            break;
+        capacity = MIN(2 * capacity, most + 1);
+        uint8_t *grown = realloc(data, capacity);
+        if (!grown)
+            free(data);
+        data = grown;
+    }
+    bool good = data && !ferror(f) && size <= most;
+    if (f)
+        fclose(f);
+    if (!good) {
+        errno = data && size > most ? EFBIG : errno ? errno : EINVAL;
+        free(data);
+        return false;
+    }
+    *out = span_of(data, size);
+    return true;
+}
+
+bool cli_file_read(const char *path, size_t most, struct span *out)
+{
+    if (cli_file_load(path, most, out))
+        return true;
+    char size[32];
+    cli_bytes_text(most, size);
+    if (errno == EFBIG)
+        cli_fail("%s cannot be read: it is larger than %s", path, size);
+    else
+        cli_fail("%s cannot be read: %s", path, errno == EINVAL ? "it is no ordinary file" : strerror(errno));
+    return false;
+}
+
+void cli_file_free(struct span s)
+{
+    free((void *)(uintptr_t)s.data);
 }
 
 const char *cli_commit(void)

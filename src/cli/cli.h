@@ -36,6 +36,10 @@ bool cli_parse_number(const char *text, uint64_t least, uint64_t most, uint64_t 
 void cli_bytes_text(uint64_t bytes, char out[32]); /* "1.5 MiB" */
 /* To read; NULL unless it is an ordinary file: a pipe that nobody writes would hold us, and what is read twice must be the same. */
 FILE *cli_file_open(const char *path);
+/* A whole ordinary file of at most `most` bytes; false: errno says why (EFBIG: larger). Free out->data. */
+bool cli_file_load(const char *path, size_t most, struct span *out);
+bool cli_file_read(const char *path, size_t most, struct span *out); /* the same, and says what is wrong */
+void cli_file_free(struct span s);
 
 int command_up(int argc, char **argv);
 int command_down(int argc, char **argv);

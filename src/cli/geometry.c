@@ -43,21 +43,15 @@ struct run {
 
 static bool pairs_read(const char *path, struct run *r)
 {
-    static uint8_t data[PAIRS_BYTES_MAX];
     struct parse_error wrong = {0};
-    FILE *f = fopen(path, "rb");
-    size_t size = f ? fread(data, 1, sizeof data, f) : 0;
-    bool good = f && !ferror(f) && size < sizeof data;
-    if (f)
-        fclose(f);
-    if (!good) {
-        cli_fail("%s cannot be read (or is larger than a mebibyte)", path);
+    struct span text;
+    if (!cli_file_read(path, PAIRS_BYTES_MAX, &text))
         return false;
-    }
-    if (latency_pairs_read(span_of(data, size), r->pairs, LATENCY_PAIRS_MAX, &r->count, &wrong) == ERR_OK)
-        return true;
-    cli_fail("%s:%d:%d: %s", path, wrong.line, wrong.column, wrong.text);
-    return false;
+    bool good = latency_pairs_read(text, r->pairs, LATENCY_PAIRS_MAX, &r->count, &wrong) == ERR_OK;
+    cli_file_free(text);
+    if (!good)
+        cli_fail("%s:%d:%d: %s", path, wrong.line, wrong.column, wrong.text);
+    return good;
 }
 
 static FILE *create(const struct run *r, const char *name)

@@ -46,40 +46,13 @@ static bool path_make(struct text *path, const char *folder, const char *name)
     return text_ok(path);
 }
 
-/* Reads a whole file; what is wrong is said. Free `data`. */
-static bool file_read(const char *path, struct span *out)
-{
-    FILE *f = fopen(path, "rb");
-    size_t capacity = 1 << 16, size = 0;
-    uint8_t *data = malloc(capacity);
-    while (f && data) {
-        size += fread(data + size, 1, capacity - size, f);
-        if (size < capacity || capacity >= FILE_BYTES_MAX)
-            break;
-        uint8_t *grown = realloc(data, capacity *= 2);
-        if (!grown)
-            free(data);
-        data = grown;
-    }
-    bool good = f && data && !ferror(f) && size < FILE_BYTES_MAX;
-    if (f)
-        fclose(f);
-    if (!good) {
-        cli_fail("%s cannot be read: %s", path, f ? "too large, or unreadable" : strerror(errno));
-        free(data);
-        return false;
-    }
-    *out = span_of(data, size);
-    return true;
-}
-
 typedef err reader_fn(struct hypatia *h, struct span text, struct parse_error *error);
 
 static bool part_read(struct hypatia *h, const char *path, reader_fn *read)
 {
     struct span text;
     struct parse_error wrong = {0};
-    if (!file_read(path, &text))
+    if (!cli_file_read(path, FILE_BYTES_MAX, &text))
         return false;
     err result = read(h, text, &wrong);
     free((void *)(uintptr_t)text.data);
@@ -316,7 +289,7 @@ static bool fstate_apply(const char *folder, uint64_t ns, struct hypatia_routes 
     struct parse_error wrong = {0};
     char name[64];
     snprintf(name, sizeof name, "fstate_%llu.txt", (unsigned long long)ns);
-    bool good = path_make(&path, folder, name) && file_read(text_string(&path), &text);
+    bool good = path_make(&path, folder, name) && cli_file_read(text_string(&path), FILE_BYTES_MAX, &text);
     if (good) {
         good = hypatia_read_fstate(routes, text, &wrong) == ERR_OK;
         free((void *)(uintptr_t)text.data);

@@ -39,29 +39,6 @@ struct collection { /* everything that was read */
     size_t problem_count, problem_room;
 };
 
-static bool file_read(const char *path, struct span *out)
-{
-    errno = 0;
-    FILE *f = fopen(path, "rb");
-    uint8_t *data = f ? malloc(FILE_BYTES_MAX + 1) : NULL;
-    size_t size = data ? fread(data, 1, FILE_BYTES_MAX + 1, f) : 0;
-    bool good = data && !ferror(f) && size <= FILE_BYTES_MAX;
-    if (f)
-        fclose(f);
-    if (!good) {
-        cli_fail("%s cannot be read (%s)", path, data && size > FILE_BYTES_MAX ? "larger than 64 MiB" : strerror(errno));
-        free(data);
-        return false;
-    }
-    *out = span_of(data, size);
-    return true;
-}
-
-static void file_free(struct span s)
-{
-    free((void *)(uintptr_t)s.data);
-}
-
 static void *room_for(void *items, size_t count, size_t *room, size_t size)
 {
     if (count < *room)
@@ -234,7 +211,7 @@ static int check(const char *path, const struct options *o)
     struct collection c = {0};
     struct element_summary s;
     struct parse_error wrong = {0};
-    if (!file_read(path, &text))
+    if (!cli_file_read(path, FILE_BYTES_MAX, &text))
         return CLI_FAILED;
     const struct element_rules rules = {.at = o->at, .age_max = o->age_max};
     int code;
@@ -250,7 +227,7 @@ static int check(const char *path, const struct options *o)
         code = s.used == s.sets && s.sets > 0 ? CLI_OK : CLI_FAILED;
     }
     collection_free(&c);
-    file_free(text);
+    cli_file_free(text);
     return code;
 }
 
@@ -358,7 +335,7 @@ static int convert(const char *from, const char *to, const struct options *o)
     /* Old sets are kept as they are; only an ephemeris depends on the time. */
     bool ephemeris = ends_with(to, ".oem") || ends_with(to, ".oem.xml");
     const struct element_rules rules = {.at = ephemeris ? o->at : 0, .age_max = o->age_max};
-    if (!file_read(from, &text))
+    if (!cli_file_read(from, FILE_BYTES_MAX, &text))
         return CLI_FAILED;
     int code = CLI_FAILED;
     if (is_oem(text))
@@ -376,7 +353,7 @@ static int convert(const char *from, const char *to, const struct options *o)
     if (code != CLI_USAGE && c.count > 0)
         printf("%s: %zu of %zu sets\n", to, c.count, s.sets);
     collection_free(&c);
-    file_free(text);
+    cli_file_free(text);
     return code;
 }
 

@@ -24,27 +24,6 @@ struct loader { /* files named by the scenario, relative to it */
     size_t count;
 };
 
-static bool file_read(const char *path, size_t most, struct span *out)
-{
-    FILE *f = cli_file_open(path);
-    uint8_t *data = malloc(most + 1);
-    if (!f || !data) {
-        free(data);
-        if (f)
-            fclose(f);
-        return false;
-    }
-    size_t size = fread(data, 1, most + 1, f);
-    bool good = !ferror(f) && size <= most;
-    fclose(f);
-    if (!good) {
-        free(data);
-        return false;
-    }
-    *out = span_of(data, size);
-    return true;
-}
-
 static bool file_write(const char *folder, const char *name, struct span bytes)
 {
     char path[2 * PATH_MAX];
@@ -79,9 +58,9 @@ static err load(void *context, const char *name, struct span *out)
     if (l->count == COUNT_OF(l->loaded))
         return ERR_FULL;
     snprintf(path, sizeof path, "%s%s%s", name[0] == '/' ? "" : l->directory, name[0] == '/' ? "" : "/", name);
-    bool found = file_read(path, FILE_BYTES_MAX, out);
+    bool found = cli_file_load(path, FILE_BYTES_MAX, out);
     snprintf(path, sizeof path, "%s/files/%s", l->directory, name_alone(name));
-    if (!found && !file_read(path, FILE_BYTES_MAX, out))
+    if (!found && !cli_file_load(path, FILE_BYTES_MAX, out))
         return ERR_IO;
     bool is_new = !l->keep_in || name_is_new(l, name, *out);
     snprintf(l->loaded[l->count].name, sizeof l->loaded[l->count].name, "%s", name);
@@ -113,7 +92,7 @@ static struct scenario *read_and_keep(const char *path, const char *keep_in)
 {
     struct span text;
     struct loader l = {.keep_in = keep_in};
-    if (!file_read(path, SCENARIO_BYTES_MAX, &text)) {
+    if (!cli_file_load(path, SCENARIO_BYTES_MAX, &text)) {
         cli_fail("%s cannot be read (a file of at most a mebibyte is right)", path);
         return NULL;
     }

@@ -69,16 +69,12 @@ static bool part_parse(const char *text, struct campaign_options *o)
 
 static bool hash_file(const char *path, uint64_t *out)
 {
-    FILE *f = fopen(path, "rb");
-    char *data = malloc(1 << 20);
-    size_t size = f && data ? fread(data, 1, 1 << 20, f) : 0;
-    bool good = size > 0;
-    if (good)
-        *out = hash64(data, size);
-    if (f)
-        fclose(f);
-    free(data);
-    return good;
+    struct span text;
+    if (!cli_file_read(path, 1 << 20, &text))
+        return false;
+    *out = hash64(text.data, text.size);
+    cli_file_free(text);
+    return true;
 }
 
 struct texts {

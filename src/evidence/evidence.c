@@ -10,9 +10,7 @@
 
 enum { PATH_SIZE = 1024 };
 
-static const struct {
-    const char *id, *rows, *text, *by;
-} claims[CLAIM_COUNT] = {
+const struct claim_text claims[CLAIM_COUNT] = {
 #define CLAIM(id_, rows_, text_, by_) {#id_, rows_, text_, by_},
 #include "evidence/claim.def"
 #undef CLAIM

@@ -27,6 +27,10 @@ enum claim {
     CLAIM_COUNT
 };
 
+extern const struct claim_text {
+    const char *id, *rows, *text, *by; /* by: the experiment that speaks to it */
+} claims[CLAIM_COUNT];
+
 struct evidence_result {
     enum evidence_state state;
     char figure[800];   /* one or two sentences with numbers and units */

@@ -12,14 +12,6 @@ extern char **environ;
 
 enum { PATH_SIZE = 1024 };
 
-static const struct {
-    const char *rows, *text, *by;
-} claims[CLAIM_COUNT] = {
-#define CLAIM(id, rows_, text_, by_) {rows_, text_, by_},
-#include "evidence/claim.def"
-#undef CLAIM
-};
-
 static const char style[] =
     "body{font:15px/1.5 system-ui,sans-serif;max-width:1080px;margin:2em auto;padding:0 1em;color:#17202a;background:#fff}"
     "h1{font-size:1.7em;margin-bottom:.1em}h2{font-size:1.25em;margin-top:2.2em;border-bottom:1px solid #d5dbe1;padding-bottom:.2em}"

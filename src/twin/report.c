@@ -135,14 +135,15 @@ static double peak_rss_mib(void)
     return getrusage(RUSAGE_SELF, &usage) == 0 ? (double)usage.ru_maxrss / 1024 : 0;
 }
 
-static void figures_json(struct text *t, const struct world *w, double cpu_s)
+static void figures_json(struct text *t, const struct world *w, struct effort effort)
 {
     const struct figures *f = &w->figures;
     double virtual_s = (double)w->duration / 1e9;
     json_object(t, "figures");
-    json_double(t, "cpu_s", cpu_s);
+    json_double(t, "cpu_s", effort.cpu_s);
+    json_double(t, "wall_s", effort.wall_s);
     json_double(t, "virtual_s", virtual_s);
-    json_double(t, "times_real_time", cpu_s > 0 ? virtual_s / cpu_s : 0);
+    json_double(t, "times_real_time", effort.wall_s > 0 ? virtual_s / effort.wall_s : 0);
     json_uint(t, "steps", f->steps);
     json_uint(t, "bundles", f->frames);
     json_uint(t, "bundles_lost", f->frames_lost);
@@ -185,7 +186,7 @@ static void figures_json(struct text *t, const struct world *w, double cpu_s)
     json_end(t);
 }
 
-static void report_json(struct text *t, struct world *w, const struct twin_options *o, double cpu_s)
+static void report_json(struct text *t, struct world *w, const struct twin_options *o, struct effort effort)
 {
     char digest[17];
     snprintf(digest, sizeof digest, "%016llx", (unsigned long long)world_end_digest(w));
@@ -214,12 +215,12 @@ static void report_json(struct text *t, struct world *w, const struct twin_optio
     }
     json_end(t);
     check_probes_json(t, w);
-    figures_json(t, w, cpu_s);
+    figures_json(t, w, effort);
     json_end(t);
     text_add(t, "\n");
 }
 
-static void report_people(const struct world *w, const struct twin_options *o, double cpu_s, uint64_t digest)
+static void report_people(const struct world *w, const struct twin_options *o, struct effort effort, uint64_t digest)
 {
     const struct figures *f = &w->figures;
     printf("%s, seed %llu, %.3g days of virtual time, %zu nodes, commit %s\n\n", w->scenario->name, (unsigned long long)w->seed,
@@ -254,8 +255,8 @@ static void report_people(const struct world *w, const struct twin_options *o, d
     terminals_print(w);
     printf("  craft     battery at least %.1f Wh, core at most %.1f K\n", (double)f->battery_min_mwh / 1000,
            (double)f->core_max_mk / 1000);
-    printf("  effort    %llu steps, %.1f s of one core, %.0f times real time, %.0f MiB at most\n", (unsigned long long)f->steps,
-           cpu_s, cpu_s > 0 ? (double)w->duration / 1e9 / cpu_s : 0, peak_rss_mib());
+    printf("  effort    %llu steps, %.1f s of processor time, %.1f s in all: %.0f times real time, %.0f MiB at most\n",
+           (unsigned long long)f->steps, effort.cpu_s, effort.wall_s, effort.wall_s > 0 ? (double)w->duration / 1e9 / effort.wall_s : 0, peak_rss_mib());
     printf("  digest    %016llx\n", (unsigned long long)digest);
     if (o->output)
         printf("  files     %s/{report.json,series.csv,events.log,*.svg}\n", o->output);
@@ -263,16 +264,16 @@ static void report_people(const struct world *w, const struct twin_options *o, d
            o->arguments ? o->arguments : "");
 }
 
-void report_print(struct report *r, struct world *w, double cpu_s)
+void report_print(struct report *r, struct world *w, struct effort effort)
 {
     struct text t = text_new(NULL, 1 << 20);
-    report_json(&t, w, r->options, cpu_s);
+    report_json(&t, w, r->options, effort);
     if (isatty(2) && !r->options->quiet)
         fprintf(stderr, "\r                                        \r");
     if (r->options->json)
         fputs(text_string(&t), stdout);
     else
-        report_people(w, r->options, cpu_s, world_end_digest(w));
+        report_people(w, r->options, effort, world_end_digest(w));
     if (r->options->output) {
         FILE *file = create(r->options->output, "report.json"), *acquisition = create(r->options->output, "acquisition.csv");
         r->broken |= !file || !acquisition;

@@ -13,9 +13,7 @@
 struct report {
     const struct twin_options *options;
     FILE *series, *events, *requests;
-    mono_ns sampled_at;
     uint64_t event_count;
-    double cpu_started_s;
     int progress_permille;
     bool broken; /* a file could not be written */
 };
@@ -26,7 +24,10 @@ void report_trace(void *report, const struct twin_node *n, const struct effect_t
 void report_request(void *report, struct world *w, const struct request_told *told);
 void report_progress(void *report, double share);
 void report_sample(struct report *r, struct world *w);
-void report_print(struct report *r, struct world *w, double cpu_s);
+struct effort { /* what the run cost */
+    double cpu_s, wall_s;
+};
+void report_print(struct report *r, struct world *w, struct effort effort);
 void report_plots(const struct report *r, const struct world *w);
 
 #endif

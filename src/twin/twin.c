@@ -7,11 +7,13 @@
 #include "twin/outputs.h"
 #include "twin/report.h"
 
-static double cpu_seconds(void)
+static struct effort effort_since(struct effort start)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+    struct timespec cpu, wall;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
+    clock_gettime(CLOCK_MONOTONIC, &wall);
+    return (struct effort){.cpu_s = (double)cpu.tv_sec + (double)cpu.tv_nsec / 1e9 - start.cpu_s,
+                           .wall_s = (double)wall.tv_sec + (double)wall.tv_nsec / 1e9 - start.wall_s};
 }
 
 static void sampled(void *report, struct world *w)
@@ -70,7 +72,7 @@ int twin_run(const struct scenario *s, const struct twin_options *options)
         fprintf(stderr, "twin: cannot write into %s\n", options->output);
         return 1;
     }
-    double started = cpu_seconds();
+    struct effort started = effort_since((struct effort){0});
     err e = world_open_on(&w, s, options->seed, (duration_ns)(options->days * 86400e9), !options->no_faults, options->ranks);
     if (e != ERR_OK) {
         fprintf(stderr, "twin: the scenario cannot be simulated: %s\n", err_text(e));
@@ -106,7 +108,7 @@ int twin_run(const struct scenario *s, const struct twin_options *options)
     bool written = files_close(&files, w, options);
     uint64_t violations = checks_violations(w);
     if (!w->ranks || w->ranks->rank == 0)
-        report_print(&report, w, cpu_seconds() - started);
+        report_print(&report, w, effort_since(started));
     report_plots(&report, w);
     written = report_close(&report) && written;
     world_close(w);
