@@ -33,32 +33,60 @@ static int fail(const char *why)
 
 /* ---- ports and locks ------------------------------------------------------------------------------------------------------------ */
 
-/* Binds to see whether a port is free; with 0 the system chooses one. 0 on failure. */
-static uint16_t try_port(uint16_t port)
+enum { LINK_PORT_FIRST = 10240, LINK_PORTS_LEAST = 4096, OUTGOING_FIRST = 32768 };
+
+/* Listens to see whether a port is free. */
+static bool port_free(uint16_t port)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
-    socklen_t size = sizeof address;
     int one = 1, s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     bool good = s >= 0 && setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) == 0 &&
-                bind(s, (const struct sockaddr *)&address, size) == 0 && (port == 0 || listen(s, 1) == 0) &&
-                getsockname(s, (struct sockaddr *)&address, &size) == 0;
+                bind(s, (const struct sockaddr *)&address, sizeof address) == 0 && listen(s, 1) == 0;
     if (s >= 0)
         close(s);
-    return good ? ntohs(address.sin_port) : 0;
+    return good;
+}
+
+/* Where the system's ports for outgoing connections begin: ours stay below, or a node that restarts could find its own taken. */
+static unsigned outgoing_first(void)
+{
+    unsigned first = OUTGOING_FIRST;
+    FILE *f = fopen("/proc/sys/net/ipv4/ip_local_port_range", "re");
+    if (f && fscanf(f, "%u", &first) != 1)
+        first = OUTGOING_FIRST;
+    if (f)
+        fclose(f);
+    return first >= LINK_PORT_FIRST + LINK_PORTS_LEAST ? MIN(first, 65536u) : 65536u;
+}
+
+/* The next free one in the range of link ports, and not one that gateways get; 0 if there is none. */
+static uint16_t link_port(const struct supervisor *s, unsigned *last)
+{
+    unsigned count = outgoing_first() - LINK_PORT_FIRST, gateway = s->options.port;
+    for (unsigned tries = 0; tries < count; tries++) {
+        *last = LINK_PORT_FIRST + (*last + 1 - LINK_PORT_FIRST) % count;
+        if ((*last < gateway || *last >= gateway + s->state.scenario->site_count) && port_free((uint16_t)*last))
+            return (uint16_t)*last;
+    }
+    return 0;
 }
 
 static bool choose_ports(struct supervisor *s, char why[STATE_WHY])
 {
     const struct scenario *scenario = s->state.scenario;
-    unsigned next = s->options.port;
+    unsigned next = s->options.port, last = LINK_PORT_FIRST + (unsigned)getpid() * 64; /* away from those of another region */
     for (size_t i = 0; i < scenario->site_count; i++) {
         struct state_node *n = &s->state.nodes[i];
-        n->link_port = try_port(0);
+        n->link_port = link_port(s, &last);
         n->http_port = 0;
+        if (n->link_port == 0) {
+            snprintf(why, STATE_WHY, "no port for links is free on 127.0.0.1");
+            return false;
+        }
         if (!scenario_is_gateway(scenario, scenario->sites[i].node))
             continue;
-        if (next > 65535 || try_port((uint16_t)next) == 0) {
+        if (next > 65535 || !port_free((uint16_t)next)) {
             snprintf(why, STATE_WHY, "port %u (for %s) is not free; choose others with --port N", next,
                      scenario->sites[i].name);
             return false;

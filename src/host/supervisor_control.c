@@ -169,10 +169,8 @@ static void drill_kill(struct supervisor *s, struct text *t, const char *name)
     uv_timer_stop(&c->retry);
     c->kill_asked = true;
     c->revive_asked = false;
-    if (c->alive)
-        child_kill(c, SIGKILL);
-    else
-        c->state = CHILD_KILLED;
+    child_kill(c, SIGKILL);
+    c->state = CHILD_KILLED; /* nothing it still says counts */
     json_bool(t, "ok", true);
 }
 
