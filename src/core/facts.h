@@ -109,5 +109,8 @@ struct uid facts_uid(struct facts *s);         /* fresh unique id */
 bool facts_check(const struct facts *s);       /* full invariant walk */
 /* Walk all facts of an author from `seq_from` on; returns false when there is none with that sequence. */
 bool facts_get(const struct facts *s, node_id author, uint64_t seq, struct fact *out);
+/* The same of one chain: those two take an author's latest incarnation of which a fact is held. */
+uint64_t facts_chain_seq(const struct facts *s, node_id author, uint32_t incarnation);
+bool facts_chain_get(const struct facts *s, node_id author, uint32_t incarnation, uint64_t seq, struct fact *out);
 
 #endif

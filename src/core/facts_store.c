@@ -467,6 +467,12 @@ uint64_t facts_seq_of(const struct facts *s, node_id author)
     return c ? c->seq : 0;
 }
 
+uint64_t facts_chain_seq(const struct facts *s, node_id author, uint32_t incarnation)
+{
+    const struct chain *c = facts_chain(s, author, incarnation);
+    return c ? c->seq : 0;
+}
+
 hlc facts_clock(struct facts *s)
 {
     s->clock = hlc_next(s->clock, s->port->now.wall);
@@ -483,9 +489,8 @@ struct uid facts_uid(struct facts *s)
     return id;
 }
 
-bool facts_get(const struct facts *s, node_id author, uint64_t seq, struct fact *out)
+static bool get(const struct chain *c, uint64_t seq, struct fact *out)
 {
-    const struct chain *c = latest(s, author);
     struct fact_parts parts;
     if (!c || seq == 0 || seq > c->seq)
         return false;
@@ -493,6 +498,16 @@ bool facts_get(const struct facts *s, node_id author, uint64_t seq, struct fact 
         return false;
     memcpy(out->hash, chain_hash(c, seq), sizeof out->hash);
     return true;
+}
+
+bool facts_get(const struct facts *s, node_id author, uint64_t seq, struct fact *out)
+{
+    return get(latest(s, author), seq, out);
+}
+
+bool facts_chain_get(const struct facts *s, node_id author, uint32_t incarnation, uint64_t seq, struct fact *out)
+{
+    return get(facts_chain(s, author, incarnation), seq, out);
 }
 
 /* What the roster holds was checked when it was made. */

@@ -30,60 +30,112 @@ static uint64_t digest_of(const uint64_t buckets[AUDIT_BUCKETS])
     return digest;
 }
 
+uint32_t audit_chain_of(const struct audit *a, node_id author, uint32_t incarnation)
+{
+    if (author <= a->nodes && a->chains[author].incarnation == incarnation)
+        return author;
+    for (size_t i = a->nodes + 1; i < a->chain_count; i++)
+        if (a->chains[i].author == author && a->chains[i].incarnation == incarnation)
+            return (uint32_t)i;
+    return AUDIT_CHAIN_NONE;
+}
+
 uint64_t audit_digest(struct audit *a, const uint64_t *limits)
 {
     uint64_t buckets[AUDIT_BUCKETS] = {0};
-    for (node_id author = 0; author <= a->nodes; author++) {
+    for (uint32_t chain = 0; chain < a->chain_count; chain++) {
         struct fact f;
-        if (limits[author] > 0 && a->fact(a->context, author, limits[author], &f))
-            buckets[author % AUDIT_BUCKETS] += contribution(&f);
+        if (limits[chain] > 0 && a->fact(a->context, chain, limits[chain], &f))
+            buckets[a->chains[chain].author % AUDIT_BUCKETS] += contribution(&f);
     }
     return digest_of(buckets);
 }
 
+/* Two facts with one author, incarnation and sequence, and different bytes: the author is a liar, whoever says so. */
+bool audit_proof(const struct audit *a, const struct fact *f, uint32_t *chain, uint64_t *twice)
+{
+    struct reader r = reader_of(f->body.data, f->body.size);
+    struct span one = read_blob(&r, f->body.size), two = read_blob(&r, f->body.size);
+    bool whole = f->type == FACT_PROOF && reader_ok(&r) && one.size > 24 && two.size > 24;
+    if (!whole || memcmp(one.data + 4, two.data + 4, 8) != 0 || memcmp(one.data + 16, two.data + 16, 8) != 0 || span_equal(one, two))
+        return false;
+    struct reader head = reader_of(one.data + 4, 20);
+    node_id author = read_u32(&head);
+    uint32_t incarnation = read_u32(&head);
+    read_u32(&head); /* clock uncertainty */
+    *twice = read_u64(&head);
+    *chain = audit_chain_of(a, author, incarnation);
+    return *chain != AUDIT_CHAIN_NONE && *twice > 0;
+}
+
 /* ---- one actor's history -------------------------------------------------------------------------------------------------- */
 
-/* Takes in the next fact of a chain. False: it does not exist any more (a crash took it before anybody else had it). */
-static bool take(struct audit_state *s, node_id author, uint64_t seq)
+static void contribute(struct audit_state *s, uint32_t chain, uint64_t now)
+{
+    s->buckets_digest[s->audit->chains[chain].author % AUDIT_BUCKETS] += now - s->contribution[chain];
+    s->contribution[chain] = now;
+}
+
+void audit_chain_limit(struct audit_state *s, uint32_t chain, uint64_t limit)
 {
     struct fact f;
-    if (!s->audit->fact(s->audit->context, author, seq, &f))
+    if (limit >= s->limit[chain])
+        return;
+    s->limit[chain] = limit;
+    if (s->held[chain] > limit)
+        contribute(s, chain, limit > 0 && s->audit->fact(s->audit->context, chain, limit, &f) ? contribution(&f) : 0);
+}
+
+/* Takes in the next fact of a chain. False: it does not exist any more (a crash took it before anybody else had it). */
+static bool take(struct audit_state *s, uint32_t chain, uint64_t seq)
+{
+    struct fact f;
+    if (!s->audit->fact(s->audit->context, chain, seq, &f))
         return false;
-    uint64_t now = contribution(&f);
-    s->buckets_digest[author % AUDIT_BUCKETS] += now - s->contribution[author];
-    s->contribution[author] = now;
-    s->held[author] = seq;
+    if (seq <= s->limit[chain])
+        contribute(s, chain, contribution(&f));
+    s->held[chain] = seq;
     audit_fold(s, &f);
     return true;
 }
 
-static void take_until(struct audit_state *s, node_id author, uint64_t seq)
+static void take_until(struct audit_state *s, uint32_t chain, uint64_t seq)
 {
-    while (s->held[author] < seq && take(s, author, s->held[author] + 1))
+    while (s->held[chain] < seq && take(s, chain, s->held[chain] + 1))
         ;
 }
 
-/* The others' facts of one turn, one by one in order of author, until the knowledge is what `cut` says. */
+/* The others' facts of one turn, one by one in order of chains, until the knowledge is what `cut` says. */
 static bool take_until_cut(struct audit_state *s, const struct audit_step *steps, size_t count, uint64_t cut)
 {
     for (size_t i = 0; i < count; i++)
-        while (steps[i].author != s->actor->id && s->held[steps[i].author] < steps[i].seq) {
+        while (steps[i].chain != s->actor->chain && s->held[steps[i].chain] < steps[i].seq) {
             if (digest_of(s->buckets_digest) == cut)
                 return true;
-            if (!take(s, steps[i].author, s->held[steps[i].author] + 1))
+            if (!take(s, steps[i].chain, s->held[steps[i].chain] + 1))
                 break;
         }
     return digest_of(s->buckets_digest) == cut;
 }
 
+/* Who publishes a proof has stopped the liar's chain just before. */
+static void proof_foresee(struct audit_state *s, const struct fact *f)
+{
+    uint32_t liar;
+    uint64_t twice;
+    if (audit_proof(s->audit, f, &liar, &twice))
+        audit_chain_limit(s, liar, twice - 1);
+}
+
 /* Own facts of one turn: each is judged by what was known before it. */
 static void act(struct audit_state *s, const struct audit_step *steps, size_t count, uint64_t own_until)
 {
-    node_id self = s->actor->id;
+    uint32_t self = s->actor->chain;
     while (s->held[self] < own_until) {
         struct fact f;
         if (!s->audit->fact(s->audit->context, self, s->held[self] + 1, &f))
             return;
+        proof_foresee(s, &f);
         bool exact = take_until_cut(s, steps, count, f.cut);
         s->audit->facts++;
         s->audit->cuts_exact += exact;
@@ -96,8 +148,9 @@ static void state_clear(struct audit_state *s)
 {
     heap_init(&s->heap, s->memory, AUDIT_MEMORY_BYTES);
     memset(s->buckets_digest, 0, sizeof s->buckets_digest);
-    memset(s->held, 0, (s->audit->nodes + 1) * sizeof *s->held);
-    memset(s->contribution, 0, (s->audit->nodes + 1) * sizeof *s->contribution);
+    memset(s->held, 0, s->audit->chain_count * sizeof *s->held);
+    memset(s->limit, 0xff, s->audit->chain_count * sizeof *s->limit);
+    memset(s->contribution, 0, s->audit->chain_count * sizeof *s->contribution);
     memset(s->members, 0, (s->audit->nodes + 1) * sizeof *s->members);
     map_init(&s->suspicions, &s->heap, sizeof(struct audit_suspicion));
     map_init(&s->tasks, &s->heap, sizeof(struct audit_task));
@@ -109,14 +162,15 @@ static void state_clear(struct audit_state *s)
 /* A crash took facts that were not yet on disk: the state is folded again from what was left. */
 static void rewind_to(struct audit_state *s, const struct audit_step *steps, size_t count)
 {
-    uint64_t *left = calloc(s->audit->nodes + 1, sizeof *left);
+    size_t chains = s->audit->chain_count;
+    uint64_t *left = malloc(chains * sizeof *left);
     ASSERT(left != NULL);
-    memcpy(left, s->held, (s->audit->nodes + 1) * sizeof *left);
+    memcpy(left, s->held, chains * sizeof *left);
     for (size_t i = 0; i < count; i++)
-        left[steps[i].author] = MIN(left[steps[i].author], (uint64_t)steps[i].seq);
+        left[steps[i].chain] = MIN(left[steps[i].chain], (uint64_t)steps[i].seq);
     state_clear(s);
-    for (node_id author = 0; author <= s->audit->nodes; author++)
-        take_until(s, author, left[author]);
+    for (uint32_t chain = 0; chain < chains; chain++)
+        take_until(s, chain, left[chain]);
     free(left);
 }
 
@@ -125,26 +179,27 @@ static void turn(struct audit_state *s, const struct audit_step *steps, size_t c
     uint64_t own_until = 0;
     bool lost = false;
     for (size_t i = 0; i < count; i++) {
-        if (steps[i].author == s->actor->id)
+        if (steps[i].chain == s->actor->chain)
             own_until = steps[i].seq;
-        lost = lost || steps[i].seq < s->held[steps[i].author];
+        lost = lost || steps[i].seq < s->held[steps[i].chain];
     }
     if (lost)
         rewind_to(s, steps, count);
     act(s, steps, count, own_until);
     for (size_t i = 0; i < count; i++)
-        take_until(s, steps[i].author, steps[i].seq);
+        take_until(s, steps[i].chain, steps[i].seq);
 }
 
 static void state_open(struct audit_state *s, struct audit *a, const struct audit_actor *actor)
 {
-    *s = (struct audit_state){.audit = a, .actor = actor};
+    *s = (struct audit_state){.audit = a, .actor = actor, .self = a->chains[actor->chain]};
     s->memory = mmap(NULL, AUDIT_MEMORY_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     ASSERT(s->memory != MAP_FAILED);
-    s->held = calloc(a->nodes + 1, sizeof *s->held);
-    s->contribution = calloc(a->nodes + 1, sizeof *s->contribution);
+    s->held = calloc(a->chain_count, sizeof *s->held);
+    s->limit = calloc(a->chain_count, sizeof *s->limit);
+    s->contribution = calloc(a->chain_count, sizeof *s->contribution);
     s->members = calloc(a->nodes + 1, sizeof *s->members);
-    ASSERT(s->held && s->contribution && s->members);
+    ASSERT(s->held && s->limit && s->contribution && s->members);
     state_clear(s);
 }
 
@@ -159,6 +214,7 @@ void audit_actor_replay(struct audit *a, const struct audit_actor *actor)
     }
     munmap(s.memory, AUDIT_MEMORY_BYTES);
     free(s.held);
+    free(s.limit);
     free(s.contribution);
     free(s.members);
 }

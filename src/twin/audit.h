@@ -10,7 +10,8 @@
  *          in a plane cannot excuse itself.
  * Owns:    its tables (a heap in its own mapping). Units: HLC, nanoseconds. Threads: one.
  * Errors:  a body that does not decode is a violation of its author.
- * Limits:  one incarnation per author; a conviction by a single observer is not compared with the plan (tests/manage does).
+ * Chains:  one per author and incarnation: a member that was replaced acts on with a chain of its own, under the same number.
+ * Limits:  a conviction by a single observer is not compared with the plan (tests/manage does).
  */
 #ifndef NOCT_TWIN_AUDIT_H
 #define NOCT_TWIN_AUDIT_H
@@ -18,31 +19,41 @@
 #include "core/facts.h"
 
 enum audit_promise { AUDIT_I2, AUDIT_I3, AUDIT_I4, AUDIT_I6, AUDIT_I9, AUDIT_PROMISES };
+enum { AUDIT_CHAIN_NONE = UINT32_MAX };
 
-struct audit_step { /* one node came to hold the chain of `author` up to `seq`; less than before: a crash took the rest */
+struct audit_chain {
     node_id author;
+    uint32_t incarnation;
+};
+struct audit_step { /* one node came to hold `chain` up to `seq`; less than before: a crash took the rest */
+    uint32_t chain;
     uint32_t seq;
     uint32_t turn; /* those with the same number came in one step of the node, in an order that is not known */
 };
 
 struct audit_actor {
-    node_id id;
+    uint32_t chain; /* its own */
     const struct audit_step *steps; /* in order */
     size_t count;
 };
 
 struct audit {
     void *context;
-    bool (*fact)(void *context, node_id author, uint64_t seq, struct fact *out); /* the chains as they ended up */
+    bool (*fact)(void *context, uint32_t chain, uint64_t seq, struct fact *out); /* the chains as they ended up */
     void (*judged)(void *context, enum audit_promise p, bool kept, const struct fact *f, const char *what);
-    size_t nodes;   /* ids 1..nodes; 0 is the root */
+    size_t nodes; /* ids 1..nodes; 0 is the root */
+    const struct audit_chain *chains; /* [id]: the first of each author; behind those, later ones in any order */
+    size_t chain_count;
     /* figures: */
     uint64_t facts; /* of actors, judged */
     uint64_t cuts_exact; /* those whose knowledge was found to the last fact; the others are judged by form alone */
 };
 
+uint32_t audit_chain_of(const struct audit *a, node_id author, uint32_t incarnation); /* AUDIT_CHAIN_NONE: no such chain */
 void audit_actor_replay(struct audit *a, const struct audit_actor *actor);
-/* What node_facts_digest must be when a node holds each chain up to limits[author] (index 0: the root). */
+/* What node_facts_digest must be when a node holds each chain up to limits[chain]. */
 uint64_t audit_digest(struct audit *a, const uint64_t *limits);
+/* The chain of a liar and the sequence that it used twice; false: `f` proves nothing. */
+bool audit_proof(const struct audit *a, const struct fact *f, uint32_t *chain, uint64_t *twice);
 
 #endif

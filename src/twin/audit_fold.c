@@ -13,7 +13,18 @@ struct audit_member *audit_member(const struct audit_state *s, node_id id)
 bool audit_member_alive(const struct audit_state *s, node_id id)
 {
     const struct audit_member *m = audit_member(s, id);
-    return m && m->joined && !m->left && !m->lied && m->convicted_lives <= m->life;
+    return m && m->joined && !audit_member_left(m) && !audit_member_lied(m) && m->convicted_lives <= m->life;
+}
+
+/* What was said of an incarnation does not hold for the next one (docs/protocol/membership.md). */
+bool audit_member_left(const struct audit_member *m)
+{
+    return m->left >= m->joined && m->left > 0;
+}
+
+bool audit_member_lied(const struct audit_member *m)
+{
+    return m->lied >= m->joined && m->lied > 0;
 }
 
 struct audit_attempt *audit_attempt(struct audit_state *s, struct uid id, uint32_t epoch, node_id node, bool make)
@@ -31,11 +42,11 @@ static void fold_join(struct audit_state *s, const struct fact *f)
     struct reader r = reader_of(f->body.data, f->body.size);
     read_u8(&r);
     struct audit_member *m = audit_member(s, read_u32(&r));
-    read_u32(&r); /* incarnation */
+    uint32_t incarnation = read_u32(&r);
     uint8_t role = read_u8(&r);
-    if (!m || !reader_ok(&r) || f->author != NODE_ROOT)
+    if (!m || !reader_ok(&r) || f->author != NODE_ROOT || incarnation < m->joined)
         return;
-    m->joined = true;
+    m->joined = incarnation;
     m->satellite = role == 0;
 }
 
@@ -43,8 +54,9 @@ static void fold_leave(struct audit_state *s, const struct fact *f)
 {
     struct reader r = reader_of(f->body.data, f->body.size);
     struct audit_member *m = audit_member(s, read_u32(&r));
-    if (m && f->author == NODE_ROOT)
-        m->left = true;
+    uint32_t incarnation = read_u32(&r);
+    if (m && reader_ok(&r) && f->author == NODE_ROOT)
+        m->left = MAX(m->left, incarnation);
 }
 
 static void fold_suspect(struct audit_state *s, const struct fact *f)
@@ -54,8 +66,8 @@ static void fold_suspect(struct audit_state *s, const struct fact *f)
     uint32_t life = read_u32(&r);
     bool withdrawn = read_u8(&r) != 0;
     struct audit_suspicion *v = reader_ok(&r) ? map_put_u64(&s->suspicions, (uint64_t)about << 32 | f->author, NULL) : NULL;
-    if (v && f->seq > v->seq)
-        *v = (struct audit_suspicion){f->seq, life, withdrawn};
+    if (v && (f->incarnation > v->incarnation || (f->incarnation == v->incarnation && f->seq > v->seq)))
+        *v = (struct audit_suspicion){f->seq, f->incarnation, life, withdrawn};
 }
 
 static void fold_convict(struct audit_state *s, const struct fact *f)
@@ -77,18 +89,16 @@ static void fold_return(struct audit_state *s, const struct fact *f)
     m->boot = MAX(m->boot, boot);
 }
 
-/* Two facts with one author and sequence, different bytes: the author is a liar, whoever says so. */
 static void fold_proof(struct audit_state *s, const struct fact *f)
 {
-    struct reader r = reader_of(f->body.data, f->body.size);
-    struct span a = read_blob(&r, f->body.size), b = read_blob(&r, f->body.size);
-    bool whole = reader_ok(&r) && a.size > 24 && b.size > 24;
-    if (!whole || memcmp(a.data + 4, b.data + 4, 8) != 0 || memcmp(a.data + 16, b.data + 16, 8) != 0 || span_equal(a, b))
+    uint32_t chain;
+    uint64_t twice;
+    if (!audit_proof(s->audit, f, &chain, &twice))
         return;
-    struct reader author = reader_of(a.data + 4, 4);
-    struct audit_member *m = audit_member(s, read_u32(&author));
+    struct audit_member *m = audit_member(s, s->audit->chains[chain].author);
     if (m)
-        m->lied = true;
+        m->lied = MAX(m->lied, s->audit->chains[chain].incarnation);
+    audit_chain_limit(s, chain, twice - 1);
 }
 
 static void fold_bucket(struct audit_state *s, const struct fact *f)
@@ -129,7 +139,7 @@ static void fold_report(struct audit_state *s, const struct fact *f)
     a->reported = true;
     a->ended = f->type == FACT_TASK_RESULT;
     a->state = p.state;
-    if (f->author == s->actor->id)
+    if (f->author == s->self.author && f->incarnation == s->self.incarnation)
         t->reported_epoch = MAX(t->reported_epoch, p.epoch);
 }
 

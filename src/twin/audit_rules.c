@@ -19,8 +19,8 @@ static bool say(struct audit_state *s, enum audit_promise p, bool kept, const st
 static void relies_on(struct audit_state *s, node_id id, const struct fact *f, const char *what)
 {
     const struct audit_member *m = audit_member(s, id);
-    say(s, AUDIT_I2, m && m->joined && !m->left, f, what);
-    say(s, AUDIT_I9, !m || !m->lied, f, what);
+    say(s, AUDIT_I2, m && m->joined && !audit_member_left(m), f, what);
+    say(s, AUDIT_I9, !m || !audit_member_lied(m), f, what);
 }
 
 /* ---- members ----------------------------------------------------------------------------------------------------------------- */
@@ -37,18 +37,18 @@ static void judge_suspect(struct audit_state *s, const struct fact *f)
 static bool cited_stands(struct audit_state *s, const struct audit_convict *v, struct reader *at)
 {
     node_id observer = read_u32(at);
-    read_u32(at); /* incarnation */
+    uint32_t chain = audit_chain_of(s->audit, observer, read_u32(at));
     uint64_t seq = read_u64(at);
     struct fact cited;
-    if (!reader_ok(at) || observer > s->audit->nodes || s->held[observer] < seq || !audit_member_alive(s, observer) ||
-        !s->audit->fact(s->audit->context, observer, seq, &cited) || cited.type != FACT_SUSPECT)
+    if (!reader_ok(at) || chain == AUDIT_CHAIN_NONE || s->held[chain] < seq || !audit_member_alive(s, observer) ||
+        !s->audit->fact(s->audit->context, chain, seq, &cited) || cited.type != FACT_SUSPECT)
         return false;
     struct reader r = reader_of(cited.body.data, cited.body.size);
     node_id about = read_u32(&r);
     uint32_t life = read_u32(&r);
     bool withdrawn = read_u8(&r) != 0;
     const struct audit_suspicion *latest = map_find_u64(&s->suspicions, (uint64_t)about << 32 | observer);
-    return about == v->node && life == v->life && !withdrawn && latest && latest->seq == seq;
+    return about == v->node && life == v->life && !withdrawn && latest && latest->seq == seq && latest->incarnation == cited.incarnation;
 }
 
 static void judge_convict(struct audit_state *s, const struct fact *f)
@@ -206,7 +206,7 @@ static void judge_receipt(struct audit_state *s, const struct fact *f, bool exac
     say(s, AUDIT_I2, t && t->known && founded, f, "a receipt that no result it knows of founds");
     if (p.state == 5 && a) {
         const struct audit_member *m = audit_member(s, p.node);
-        say(s, AUDIT_I9, m && (!m->lied || a->ended), f, "a result of a proven liar that was not witnessed before");
+        say(s, AUDIT_I9, m && (!audit_member_lied(m) || a->ended), f, "a result of a proven liar that was not witnessed before");
     }
 }
 

@@ -9,13 +9,14 @@
 
 enum { AUDIT_BUCKETS = 16 };
 
-struct audit_member {
-    bool joined, satellite, left, lied;
+struct audit_member { /* 0: never; the highest incarnation of each */
+    uint32_t joined, left, lied;
+    bool satellite;
     uint32_t life, convicted_lives, boot;
 };
-struct audit_suspicion { /* key: member << 32 | observer; the latest by sequence */
+struct audit_suspicion { /* key: member << 32 | observer; the latest by incarnation and sequence */
     uint64_t seq;
-    uint32_t life;
+    uint32_t incarnation, life;
     bool withdrawn;
 };
 struct audit_lease {
@@ -43,7 +44,9 @@ struct audit_state {
     struct heap heap;
     void *memory;
     const struct audit_actor *actor;
-    uint64_t *held;               /* by author: how far its chain is known */
+    struct audit_chain self;
+    uint64_t *held;               /* by chain: how far it is known */
+    uint64_t *limit;              /* what lies behind it counts for nothing: a proof is known */
     uint64_t *contribution;       /* to the digest */
     uint64_t buckets_digest[AUDIT_BUCKETS];
     struct audit_member *members; /* by id */
@@ -53,6 +56,9 @@ struct audit_state {
 /* audit_fold.c: takes a fact in. */
 void audit_fold(struct audit_state *s, const struct fact *f);
 bool audit_member_alive(const struct audit_state *s, node_id id); /* joined, not convicted, gone or proven to lie */
+bool audit_member_left(const struct audit_member *m);
+bool audit_member_lied(const struct audit_member *m);
+void audit_chain_limit(struct audit_state *s, uint32_t chain, uint64_t limit); /* audit.c */
 struct audit_member *audit_member(const struct audit_state *s, node_id id); /* NULL: no such id */
 struct audit_attempt *audit_attempt(struct audit_state *s, struct uid id, uint32_t epoch, node_id node, bool make);
 

@@ -1,5 +1,5 @@
 /*
- * I5: equal facts, equal state. And the histories of knowledge that the auditor replays at the end: I2, I3, I4, I6, I9.
+ * I5: equal facts, equal state. And the auditor at the end: I2, I3, I4, I6, I9. Each rank replays the nodes that it has.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,68 +7,6 @@
 
 #include "base/text.h"
 #include "twin/check_inner.h"
-
-/* ---- who held what when ------------------------------------------------------------------------------------------------------ */
-
-void check_knowledge_open(struct world *w)
-{
-    struct checks *c = w->checks;
-    if (!check_deep(w)) {
-        static const enum promise unknown[] = {PROMISE_I2, PROMISE_I4, PROMISE_I6, PROMISE_I9};
-        for (size_t i = 0; i < COUNT_OF(unknown); i++)
-            c->results[unknown[i]].not_checked = "the knowledge of each node is recorded up to 100 nodes, in one process";
-        return;
-    }
-    c->knowledge = calloc(w->node_count, sizeof *c->knowledge);
-    ASSERT(c->knowledge != NULL);
-    for (size_t i = 0; i < w->node_count; i++) {
-        c->knowledge[i].held = calloc(w->node_count + 1, sizeof *c->knowledge[i].held);
-        ASSERT(c->knowledge[i].held != NULL);
-    }
-}
-
-void check_knowledge_close(struct world *w)
-{
-    struct checks *c = w->checks;
-    for (size_t i = 0; c->knowledge && i < w->node_count; i++) {
-        free(c->knowledge[i].steps);
-        free(c->knowledge[i].held);
-    }
-    free(c->knowledge);
-}
-
-static void step_add(struct knowledge *k, struct audit_step step)
-{
-    if (k->count == k->capacity) {
-        k->capacity = MAX((size_t)256, k->capacity * 2);
-        k->steps = realloc(k->steps, k->capacity * sizeof *k->steps);
-        ASSERT(k->steps != NULL);
-    }
-    k->steps[k->count++] = step;
-}
-
-void check_step(struct twin_node *n)
-{
-    const struct world *w = n->world;
-    struct knowledge *k = w->checks->knowledge ? &w->checks->knowledge[n->id - 1] : NULL;
-    if (!k || !n->node || !node_ready(n->node))
-        return;
-    struct facts *facts = node_facts(n->node);
-    uint64_t count = facts_count(facts);
-    if (count == k->facts && n->boot == k->boot)
-        return;
-    if (n->boot != k->boot)
-        check_disk_booted(n);
-    k->facts = count;
-    k->boot = n->boot;
-    k->turn++;
-    for (node_id author = 0; author <= w->node_count; author++) {
-        uint32_t seq = (uint32_t)facts_seq_of(facts, author);
-        if (seq != k->held[author])
-            step_add(k, (struct audit_step){author, seq, k->turn});
-        k->held[author] = seq;
-    }
-}
 
 /* ---- I5 ------------------------------------------------------------------------------------------------------------------------- */
 
@@ -102,77 +40,107 @@ void check_facts_sample(struct world *w)
 
 /* ---- the auditor ------------------------------------------------------------------------------------------------------------------ */
 
-/* The chains as they ended up: the first node has them all after heal; if it has not, the author knows its own. */
-bool check_fact_of(void *context, node_id author, uint64_t seq, struct fact *out)
+/* The first node of those here that the promises speak of. */
+static struct node *witness_here(const struct world *w)
+{
+    for (size_t i = 0; i < w->node_count; i++)
+        if (w->nodes[i].node && node_promised(&w->nodes[i]) && node_ready(w->nodes[i].node))
+            return w->nodes[i].node;
+    return NULL;
+}
+
+/* The chains as they ended up: that node has them all after heal; if it has not, the author knows its own. */
+bool check_fact_of(void *context, uint32_t chain, uint64_t seq, struct fact *out)
 {
     struct world *w = context;
-    struct node *first = world_witness(w)->node, *own = author ? world_node(w, author)->node : NULL;
-    if (first && facts_get(node_facts(first), author, seq, out))
+    struct audit_chain c = w->checks->chains[chain];
+    struct node *first = witness_here(w);
+    const struct twin_node *author = world_node(w, c.author);
+    if (first && facts_chain_get(node_facts(first), c.author, c.incarnation, seq, out))
         return true;
-    return own && facts_get(node_facts(own), author, seq, out);
+    return author && author->node && facts_chain_get(node_facts(author->node), c.author, c.incarnation, seq, out);
+}
+
+struct audited { /* whose acts are judged now */
+    struct world *world;
+    struct twin_node *actor;
+};
+
+static bool fact_of(void *context, uint32_t chain, uint64_t seq, struct fact *out)
+{
+    return check_fact_of(((struct audited *)context)->world, chain, seq, out);
 }
 
 static void judged(void *context, enum audit_promise p, bool kept, const struct fact *f, const char *what)
 {
     static const enum promise promises[AUDIT_PROMISES] = {[AUDIT_I2] = PROMISE_I2, [AUDIT_I3] = PROMISE_I3, [AUDIT_I4] = PROMISE_I4,
                                                           [AUDIT_I6] = PROMISE_I6, [AUDIT_I9] = PROMISE_I9};
-    struct world *w = context;
+    const struct audited *x = context;
     char when[40] = "";
     if (!kept)
         time_utc_text(hlc_time(f->time), 3, when);
-    checks_count(w, promises[p], kept, "%s, fact %llu (%s) of %s: %s", scenario_name(w->scenario, f->author),
+    node_promise(x->actor, promises[p], kept, "%s, fact %llu (%s) of %s: %s", scenario_name(x->world->scenario, f->author),
                  (unsigned long long)f->seq, fact_type_name(f->type), when, what);
 }
 
-/* Where the chain of a proven liar ends: before the sequence that it used twice. */
-static void limits_by_proofs(struct world *w, uint64_t *limits)
+/* Where each chain ends: a proven liar's before the sequence that it used twice. */
+static void limits_by_proofs(struct audit *a, uint64_t *limits)
 {
     struct fact f;
-    for (node_id author = 0; author <= w->node_count; author++)
-        for (uint64_t seq = 1; check_fact_of(w, author, seq, &f); seq++) {
-            struct reader r = reader_of(f.body.data, f.body.size);
-            struct span one = f.type == FACT_PROOF ? read_blob(&r, FACT_BODY_MAX) : (struct span){0};
-            struct reader head = reader_of(one.data, one.size);
-            read_u32(&head);
-            node_id liar = read_u32(&head);
-            read_span(&head, 8);
-            uint64_t twice = read_u64(&head);
-            if (f.type == FACT_PROOF && reader_ok(&head) && liar <= w->node_count && twice > 0)
+    uint32_t liar;
+    uint64_t twice;
+    for (uint32_t chain = 0; chain < a->chain_count; chain++)
+        for (uint64_t seq = 1; a->fact(a->context, chain, seq, &f); seq++)
+            if (audit_proof(a, &f, &liar, &twice))
                 limits[liar] = MIN(limits[liar], twice - 1);
-        }
 }
 
 /* I9: what every node counts is what the auditor counts: chains of liars only up to their lie. */
-static void counted_by_all(struct world *w, struct audit *a)
+static void counted_by_all(struct world *w, struct audit *a, const uint64_t *limits)
 {
-    uint64_t *limits = calloc(w->node_count + 1, sizeof *limits);
-    ASSERT(limits != NULL);
-    for (node_id author = 0; author <= w->node_count; author++)
-        limits[author] = world_witness(w)->node ? facts_seq_of(node_facts(world_witness(w)->node), author) : 0;
-    limits_by_proofs(w, limits);
-    bool again = false; /* somebody was replaced and writes a new chain: the old one is not asked for */
+    struct node *witness = witness_here(w);
+    uint64_t *counted = calloc(a->chain_count, sizeof *counted);
+    ASSERT(counted != NULL);
+    for (size_t i = 0; i < a->chain_count && witness; i++)
+        counted[i] = MIN(limits[i], facts_chain_seq(node_facts(witness), a->chains[i].author, a->chains[i].incarnation));
+    uint64_t expected = audit_digest(a, counted);
     for (size_t i = 0; i < w->node_count; i++)
-        again = again || w->nodes[i].faults.incarnation > 1;
-    uint64_t expected = audit_digest(a, limits);
-    for (size_t i = 0; i < w->node_count && !again; i++)
         if (w->nodes[i].node && node_promised(&w->nodes[i]))
-            checks_count(w, PROMISE_I9, node_facts_digest(w->nodes[i].node) == expected,
+            node_promise(&w->nodes[i], PROMISE_I9, node_facts_digest(w->nodes[i].node) == expected,
                          "%s counts other facts than those witnessed before the proofs", scenario_name(w->scenario, (node_id)(i + 1)));
-    free(limits);
+    free(counted);
+}
+
+/* The acts of those who were lost are judged as far as their facts were heard; a liar's by what they cause in others. */
+static void actor_replay(struct audit *a, struct audited *x, const struct knowledge *k, const uint64_t *limits)
+{
+    struct twin_node *n = world_node(x->world, a->chains[k->chain].author);
+    bool speaks = node_promised(n) || n->faults.dead || n->faults.incarnation != a->chains[k->chain].incarnation;
+    if (k->count == 0 || !speaks || limits[k->chain] != UINT64_MAX)
+        return;
+    x->actor = n;
+    audit_actor_replay(a, &(struct audit_actor){k->chain, k->steps, k->count});
 }
 
 static void audit_run(struct world *w)
 {
-    struct audit a = {.context = w, .fact = check_fact_of, .judged = judged, .nodes = w->node_count};
-    for (size_t i = 0; i < w->node_count; i++) {
-        if (w->nodes[i].faults.dead || !node_promised(&w->nodes[i]))
-            continue; /* a liar's acts are judged by what they cause in others */
-        const struct knowledge *k = &w->checks->knowledge[i];
-        audit_actor_replay(&a, &(struct audit_actor){(node_id)(i + 1), k->steps, k->count});
-    }
+    const struct checks *c = w->checks;
+    struct audited x = {.world = w};
+    struct audit a = {.context = &x, .fact = fact_of, .judged = judged, .nodes = w->node_count, .chains = c->chains,
+                      .chain_count = c->chain_count};
+    uint64_t *limits = malloc(c->chain_count * sizeof *limits);
+    ASSERT(limits != NULL);
+    memset(limits, 0xff, c->chain_count * sizeof *limits);
+    limits_by_proofs(&a, limits);
+    for (size_t i = 0; i < w->node_count; i++)
+        if (c->knowledge[i])
+            actor_replay(&a, &x, c->knowledge[i], limits);
+    for (size_t i = 0; i < c->former_count; i++)
+        actor_replay(&a, &x, c->former[i], limits);
+    counted_by_all(w, &a, limits);
     w->checks->audit_facts = a.facts;
     w->checks->audit_cuts_exact = a.cuts_exact;
-    counted_by_all(w, &a);
+    free(limits);
 }
 
 void check_facts_final(struct world *w)
@@ -190,8 +158,19 @@ void check_facts_final(struct world *w)
                      scenario_name(w->scenario, n->id), scenario_name(w->scenario, world_witness(w)->id));
     }
     w->figures.facts = first->facts;
-    if (w->checks->knowledge)
-        audit_run(w);
+    audit_run(w);
+}
+
+void check_audit_add(struct world *w, const uint64_t counts[2])
+{
+    w->checks->audit_facts += counts[0];
+    w->checks->audit_cuts_exact += counts[1];
+}
+
+void check_audit_counts(const struct world *w, uint64_t counts[2])
+{
+    counts[0] = w->checks->audit_facts;
+    counts[1] = w->checks->audit_cuts_exact;
 }
 
 void check_audit_json(struct text *t, const struct world *w)

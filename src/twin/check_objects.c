@@ -11,6 +11,7 @@
 #include "twin/audit_state.h"
 #include "twin/check_inner.h"
 #include "twin/check_shelf.h"
+#include "twin/shard.h"
 
 enum { KEY = 20 };
 
@@ -28,35 +29,66 @@ struct deletions {
 void check_objects_open(struct world *w)
 {
     struct checks *c = w->checks;
-    if (!check_deep(w)) {
-        c->results[PROMISE_I10].not_checked = "the content of disks is recorded up to 100 nodes, in one process";
-        return;
-    }
     c->shelves = calloc(w->node_count, sizeof *c->shelves);
     c->deletions = calloc(1, sizeof *c->deletions);
     ASSERT(c->shelves && c->deletions);
-    for (size_t i = 0; i < w->node_count; i++)
-        c->shelves[i] = shelf_open();
 }
 
 void check_objects_close(struct world *w)
 {
     struct checks *c = w->checks;
     for (size_t i = 0; c->shelves && i < w->node_count; i++)
-        shelf_close(c->shelves[i]);
+        if (c->shelves[i])
+            shelf_close(c->shelves[i]);
     free(c->shelves);
     free(c->deletions ? c->deletions->rows : NULL);
     free(c->deletions);
 }
 
+/* ---- what this minute asks ------------------------------------------------------------------------------------------------------- */
+
+struct inquiry { /* questions, and what each answer is for */
+    struct shelf_question *questions;
+    struct asked {
+        struct twin_node *node; /* the gateway that acknowledged, the node that erased */
+        struct span key;        /* the object's */
+        tai_ns at;              /* of the erasing; 0: this is an acknowledgement */
+        uint8_t wanted;
+        bool crashed;
+    } *rows;
+    uint32_t *answers;
+    size_t count, capacity;
+};
+
+static struct shelf_question *inquiry_add(struct inquiry *q, struct asked row)
+{
+    if (q->count == q->capacity) {
+        q->capacity = MAX((size_t)64, 2 * q->capacity);
+        q->questions = realloc(q->questions, q->capacity * sizeof *q->questions);
+        q->rows = realloc(q->rows, q->capacity * sizeof *q->rows);
+        q->answers = realloc(q->answers, q->capacity * sizeof *q->answers);
+        ASSERT(q->questions && q->rows && q->answers);
+    }
+    q->rows[q->count] = row;
+    q->questions[q->count] = (struct shelf_question){.but = NODE_NONE, .until = TIME_NEVER};
+    return &q->questions[q->count++];
+}
+
+static void inquiry_free(struct inquiry *q)
+{
+    free(q->questions);
+    free(q->rows);
+    free(q->answers);
+}
+
 /* ---- acknowledged: durable ------------------------------------------------------------------------------------------------------ */
 
-static bool object_of(struct world *w, struct twin_node *author, struct uid version, struct fact *f, struct audit_object *o)
+static bool object_of(struct twin_node *author, struct uid version, struct audit_object *o)
 {
     struct facts *facts = node_facts(author->node);
-    (void)w;
-    for (uint64_t seq = facts_seq_of(facts, author->id); seq > 0 && facts_get(facts, author->id, seq, f); seq--)
-        if (f->type == FACT_OBJECT && audit_read_object(f->body, o) && uid_equal(o->version, version))
+    struct fact f;
+    for (uint64_t seq = facts_seq_of(facts, author->id); seq > 0 && facts_get(facts, author->id, seq, &f); seq--)
+        if (f.type == FACT_OBJECT && audit_read_object(f.body, o) && uid_equal(o->version, version))
             return true;
     return false;
 }
@@ -65,72 +97,82 @@ static bool crashed_since(struct world *w, const struct audit_run *run, mono_ns 
 {
     for (uint8_t i = 0; i < run->nodes; i++) {
         const struct twin_node *n = world_node(w, run->node[i]);
-        if (!n || !n->node || n->crashed_at >= at)
+        if (!n || !n->up || n->crashed_at >= at)
             return true;
     }
     return false;
 }
 
-static void acknowledged(struct world *w, struct twin_node *gateway, const struct shelf_acked *a)
+static void acknowledged(struct world *w, struct inquiry *q, struct twin_node *gateway, const struct shelf_acked *a)
 {
-    struct fact f;
     struct audit_object o;
     struct audit_run run;
-    if (!gateway->node || !node_ready(gateway->node) || !object_of(w, gateway, a->version, &f, &o) || !o.inlined || o.size == 0)
+    if (!gateway->node || !node_ready(gateway->node) || !object_of(gateway, a->version, &o) || !o.inlined || o.size == 0)
         return;
     uint32_t index = 0;
     for (struct audit_record r = o.record; audit_run_next(&r, &run);) {
+        struct asked row = {.node = gateway, .key = o.key, .wanted = r.policy.best_effort ? 1 : r.policy.copies,
+                            .crashed = crashed_since(w, &run, a->at)};
         for (uint32_t end = index + run.chunks; index < end; index++) {
-            uint8_t durable = 0;
-            for (uint8_t i = 0; i < run.nodes; i++) {
-                const struct shelved *c = run.node[i] <= w->node_count ? shelf_find(w->checks->shelves[run.node[i] - 1], r.part, index) : NULL;
-                durable = (uint8_t)(durable + (c && c->synced_at != 0 && c->synced_at <= a->at));
-            }
-            uint8_t wanted = r.policy.best_effort ? 1 : r.policy.copies;
-            if (durable < wanted && crashed_since(w, &run, a->at))
-                continue; /* a disk may have changed since */
-            checks_count(w, PROMISE_I1, durable >= wanted, "%s acknowledged %.*s with %u of %u copies durable",
-                         scenario_name(w->scenario, gateway->id), (int)o.key.size, (const char *)o.key.data, durable, wanted);
+            struct shelf_question *one = inquiry_add(q, row);
+            shelf_key(r.part, index, one->key);
+            one->until = a->at;
+            one->only_count = run.nodes;
+            memcpy(one->only, run.node, run.nodes * sizeof *one->only);
         }
     }
 }
 
-/* ---- erased: how many others had it ------------------------------------------------------------------------------------------------ */
-
-static uint32_t held_by_others(const struct world *w, node_id but, const uint8_t key[KEY])
+static void acknowledged_judge(const struct asked *row, uint32_t durable)
 {
-    uint32_t count = 0;
-    for (size_t i = 0; i < w->node_count; i++) {
-        bool counts = i + 1 != but && !w->nodes[i].faults.dead;
-        const struct shelved *c = !counts ? NULL : map_find(&w->checks->shelves[i]->chunks, span_of(key, KEY));
-        count += c && c->synced_at != 0;
-    }
-    return count;
+    if (durable < row->wanted && row->crashed)
+        return; /* a disk may have changed since */
+    node_promise(row->node, PROMISE_I1, durable >= row->wanted, "%s acknowledged %.*s with %u of %u copies durable",
+                 scenario_name(row->node->world->scenario, row->node->id), (int)row->key.size, (const char *)row->key.data, durable,
+                 row->wanted);
 }
 
-static void erased(struct world *w, node_id node, const struct shelf_erased *e)
+/* ---- erased: how many others had it ------------------------------------------------------------------------------------------------ */
+
+static void erased(struct inquiry *q, struct twin_node *n, const struct shelf_erased *e)
 {
-    struct deletions *d = w->checks->deletions;
+    struct shelf_question *one = inquiry_add(q, (struct asked){.node = n, .at = e->at});
+    memcpy(one->key, e->key, KEY);
+    one->but = n->id;
+}
+
+static void deletion_add(struct deletions *d, const struct asked *row, const uint8_t key[KEY], uint32_t others)
+{
     if (d->count == d->capacity) {
         d->capacity = MAX((size_t)64, 2 * d->capacity);
         d->rows = realloc(d->rows, d->capacity * sizeof *d->rows);
         ASSERT(d->rows != NULL);
     }
-    struct deletion *row = &d->rows[d->count++];
-    *row = (struct deletion){.at = e->at, .node = node, .others = held_by_others(w, node, e->key)};
-    memcpy(row->key, e->key, KEY);
+    struct deletion *it = &d->rows[d->count++];
+    *it = (struct deletion){.at = row->at, .node = row->node->id, .others = others};
+    memcpy(it->key, key, KEY);
 }
 
 void check_objects_sample(struct world *w)
 {
-    for (size_t i = 0; w->checks->shelves && i < w->node_count; i++) {
+    struct inquiry q = {0};
+    for (size_t i = 0; i < w->node_count; i++) {
         struct shelf *s = w->checks->shelves[i];
-        for (size_t k = 0; k < s->acked_count; k++)
-            acknowledged(w, &w->nodes[i], &s->acked[k]);
-        for (size_t k = 0; k < s->erased_count; k++)
-            erased(w, (node_id)(i + 1), &s->erased[k]);
-        s->acked_count = s->erased_count = 0;
+        for (size_t k = 0; s && k < s->acked_count; k++)
+            acknowledged(w, &q, &w->nodes[i], &s->acked[k]);
+        for (size_t k = 0; s && k < s->erased_count; k++)
+            erased(&q, &w->nodes[i], &s->erased[k]);
+        if (s)
+            s->acked_count = s->erased_count = 0;
     }
+    shelf_ask(w, q.questions, q.count, q.answers);
+    for (size_t i = 0; i < q.count; i++) {
+        if (q.rows[i].at)
+            deletion_add(w->checks->deletions, &q.rows[i], q.questions[i].key, q.answers[i]);
+        else
+            acknowledged_judge(&q.rows[i], q.answers[i]);
+    }
+    inquiry_free(&q);
 }
 
 /* ---- the end: all facts in order of time -------------------------------------------------------------------------------------------- */
@@ -225,7 +267,7 @@ static void deletion_judge(struct world *w, const struct story *s, const struct 
         return; /* no object ever named it */
     bool lives = l->references > 0;
     uint32_t wanted = l->best_effort ? 1 : l->copies;
-    checks_count(w, PROMISE_I10, !lives || d->others >= wanted, "%s erased a whole chunk of a living object; %u of %u copies are left",
+    node_promise(world_node(w, d->node), PROMISE_I10, !lives || d->others >= wanted, "%s erased a whole chunk of a living object; %u of %u copies are left",
                  scenario_name(w->scenario, d->node), d->others, wanted);
 }
 
@@ -252,8 +294,8 @@ static struct moment *moments_gather(struct world *w, size_t *count)
     for (size_t i = 0; i < d->count; i++)
         rows[(*count)++] = (struct moment){.time = hlc_next(0, d->rows[i].at + 2 * NS_PER_S), .deletion = &d->rows[i]};
     struct fact f;
-    for (node_id author = 1; author <= w->node_count; author++)
-        for (uint64_t seq = 1; check_fact_of(w, author, seq, &f); seq++) {
+    for (uint32_t chain = 1; chain < w->checks->chain_count; chain++)
+        for (uint64_t seq = 1; check_fact_of(w, chain, seq, &f); seq++) {
             if (f.type != FACT_OBJECT && f.type != FACT_OBJECT_DELETE)
                 continue;
             if (*count == capacity) {
@@ -267,39 +309,45 @@ static struct moment *moments_gather(struct world *w, size_t *count)
     return rows;
 }
 
-/* Every object that lives has its copies on disks, in truth; by then repairs have nothing left to do. */
+/* Every object that lives has its copies on disks, in truth; by then repairs have nothing left to do. Asked by the witness's rank. */
 static void copies_after_heal(struct world *w, const struct story *s)
 {
-    for (struct map_node *n = map_first(&s->names); n; n = map_next(&s->names, n)) {
+    struct twin_node *witness = world_node(w, world_witness(w)->id);
+    struct inquiry q = {0};
+    for (struct map_node *n = witness->shard->here ? map_first(&s->names) : NULL; n; n = map_next(&s->names, n)) {
         const struct current *c = map_value(n);
         struct audit_object o;
         struct audit_run run;
         if (!c->exists || !audit_read_object(c->body, &o) || !o.inlined || o.size == 0)
             continue;
-        uint32_t index = 0, least = UINT32_MAX;
+        struct asked row = {.node = witness, .key = o.key, .wanted = o.policy.best_effort ? 1 : o.policy.copies};
+        uint32_t index = 0;
         for (struct audit_record r = o.record; audit_run_next(&r, &run);)
-            for (uint32_t end = index + run.chunks; index < end; index++) {
-                uint8_t key[KEY];
-                shelf_key(o.record.part, index, key);
-                least = MIN(least, held_by_others(w, NODE_NONE, key));
-            }
-        uint32_t wanted = o.policy.best_effort ? 1 : o.policy.copies;
-        checks_count(w, PROMISE_I12, least >= wanted, "after heal %.*s has %u of %u copies", (int)o.key.size, (const char *)o.key.data,
-                     least, wanted);
+            for (uint32_t end = index + run.chunks; index < end; index++)
+                shelf_key(o.record.part, index, inquiry_add(&q, row)->key);
     }
+    shelf_ask(w, q.questions, q.count, q.answers);
+    for (size_t i = 0; i < q.count; i++) {
+        const struct asked *row = &q.rows[i];
+        node_promise(witness, PROMISE_I12, q.answers[i] >= row->wanted, "after heal %.*s has %u of %u copies", (int)row->key.size,
+                     (const char *)row->key.data, q.answers[i], row->wanted);
+    }
+    inquiry_free(&q);
 }
 
 /* ---- beyond the policy: what is left of one object ------------------------------------------------------------------------------------ */
 
-static bool whole_on_disks(const struct world *w, struct audit_record record)
+static bool whole_on_disks(struct world *w, struct audit_record record)
 {
     struct audit_run run;
     uint32_t index = 0;
     for (struct uid part = record.part; audit_run_next(&record, &run);)
         for (uint32_t end = index + run.chunks; index < end; index++) {
-            uint8_t key[KEY];
-            shelf_key(part, index, key);
-            if (held_by_others(w, NODE_NONE, key) == 0)
+            struct shelf_question q = {.but = NODE_NONE, .until = TIME_NEVER};
+            uint32_t held;
+            shelf_key(part, index, q.key);
+            shelf_ask(w, &q, 1, &held);
+            if (held == 0)
                 return false;
         }
     return true;
@@ -310,8 +358,8 @@ bool check_object_held(struct world *w, struct span key)
     struct fact f;
     struct audit_object o, newest = {.size = 0};
     bool found = false;
-    for (node_id author = 1; w->checks->shelves && author <= w->node_count; author++)
-        for (uint64_t seq = 1; check_fact_of(w, author, seq, &f); seq++)
+    for (uint32_t chain = 1; check_deep(w) && chain < w->checks->chain_count; chain++)
+        for (uint64_t seq = 1; check_fact_of(w, chain, seq, &f); seq++)
             if (f.type == FACT_OBJECT && audit_read_object(f.body, &o) && span_equal(o.key, key) &&
                 (!found || uid_compare(o.version, newest.version) > 0)) {
                 newest = o;
@@ -322,8 +370,6 @@ bool check_object_held(struct world *w, struct span key)
 
 void check_objects_final(struct world *w)
 {
-    if (!w->checks->shelves)
-        return;
     check_objects_sample(w);
     struct story s = {.memory = malloc(256u << 20)};
     ASSERT(s.memory != NULL);

@@ -10,6 +10,7 @@
 
 #include "base/hash.h"
 #include "twin/check_inner.h"
+#include "twin/shard.h"
 
 enum { HEADER = 512, KEY = 20, CHUNK_MOST = 1 << 20 };
 #define SHELF_MEMORY_BYTES (256ull << 20) /* mapped, touched as far as it is used */
@@ -41,12 +42,6 @@ struct span shelf_key(struct uid part, uint32_t index, uint8_t out[20])
     write_bytes(&w, part.bytes, sizeof part.bytes);
     write_u32_be(&w, index);
     return writer_span(&w);
-}
-
-const struct shelved *shelf_find(const struct shelf *s, struct uid part, uint32_t index)
-{
-    uint8_t key[KEY];
-    return map_find(&s->chunks, shelf_key(part, index, key));
 }
 
 /* The header of a chunk: false when these are no such bytes. */
@@ -125,7 +120,15 @@ static void put_at(struct shelf *s, uint64_t offset, const uint8_t key[KEY], mon
 
 static struct shelf *shelf_of(const struct twin_node *n)
 {
-    return n->world->checks->shelves ? n->world->checks->shelves[n->id - 1] : NULL;
+    return n->world->checks->shelves[n->id - 1];
+}
+
+static struct shelf *shelf_get(const struct twin_node *n)
+{
+    struct shelf **at = &n->world->checks->shelves[n->id - 1];
+    if (!*at)
+        *at = shelf_open();
+    return *at;
 }
 
 static bool concerns(const struct shelf *s, const struct effect_disk *e)
@@ -152,7 +155,7 @@ bool check_disk_write(struct twin_node *n, const struct effect_disk *e)
 
 void check_disk_written(struct twin_node *n, const struct effect_disk *e, err status, bool was_whole)
 {
-    struct shelf *s = shelf_of(n);
+    struct shelf *s = e->area == AREA_CHUNKS ? shelf_get(n) : NULL;
     uint8_t key[KEY];
     uint32_t size;
     struct digest128 digest;
@@ -207,21 +210,74 @@ void check_disk_crashed(struct twin_node *n)
         s->pending_count = 0;
 }
 
-/* A node that begins with an empty chunk area has got another disk. */
-void check_disk_booted(struct twin_node *n)
+void check_shelf_replaced(struct twin_node *n)
 {
-    struct shelf **at = n->world->checks->shelves ? &n->world->checks->shelves[n->id - 1] : NULL;
-    if (!at || n->disk.used_bytes[AREA_CHUNKS] > 0)
-        return;
-    shelf_close(*at);
-    *at = shelf_open();
+    struct shelf **at = &n->world->checks->shelves[n->id - 1];
+    if (*at)
+        shelf_close(*at);
+    *at = NULL;
 }
 
 void check_put_acknowledged(struct twin_node *gateway, struct uid version)
 {
-    struct shelf *s = shelf_of(gateway);
-    if (!s)
-        return;
+    struct shelf *s = shelf_get(gateway);
     s->acked = row_add(s->acked, &s->acked_count, &s->acked_capacity, sizeof *s->acked);
     s->acked[s->acked_count - 1] = (struct shelf_acked){version, node_now(gateway)};
+}
+
+/* ---- questions -------------------------------------------------------------------------------------------------------------------- */
+
+static bool holds(const struct world *w, node_id id, const struct shelf_question *q)
+{
+    const struct shelf *s = id >= 1 && id <= w->node_count && !w->nodes[id - 1].faults.dead ? w->checks->shelves[id - 1] : NULL;
+    const struct shelved *c = s ? map_find(&s->chunks, span_of(q->key, KEY)) : NULL;
+    return c && c->synced_at != 0 && c->synced_at <= q->until;
+}
+
+/* By the disks that are here. */
+static uint32_t answer(const struct world *w, const struct shelf_question *q)
+{
+    uint32_t count = 0;
+    for (size_t i = 0; i < q->only_count; i++)
+        count += holds(w, q->only[i], q);
+    for (node_id id = 1; q->only_count == 0 && id <= w->node_count; id++)
+        count += id != q->but && holds(w, id, q);
+    return count;
+}
+
+/* Everybody tells all others its questions, then each of them what it found. */
+static void ask_ranks(struct world *w, const struct shelf_question *questions, size_t count, uint32_t *answers)
+{
+    uint64_t sizes[SHARDS_MAX];
+    const uint8_t *came = ranks_share(w, questions, count * sizeof *questions, sizes);
+    size_t total = 0, at = 0;
+    for (unsigned k = 0; k < w->ranks->count; k++)
+        total += sizes[k] / sizeof *questions;
+    uint32_t *found = calloc(MAX(total, (size_t)1), sizeof *found);
+    ASSERT(found != NULL);
+    for (; at < total; at++) {
+        struct shelf_question q;
+        memcpy(&q, came + at * sizeof q, sizeof q);
+        found[at] = answer(w, &q);
+    }
+    for (unsigned k = 0; k < w->ranks->count; k++)
+        sizes[k] = sizes[k] / sizeof *questions * sizeof *found;
+    came = w->ranks->exchange(w->ranks->context, (const uint8_t *)found, sizes);
+    memset(answers, 0, count * sizeof *answers);
+    for (unsigned k = 0; k < w->ranks->count; k++)
+        for (size_t i = 0; i < count; i++) {
+            uint32_t one;
+            memcpy(&one, came, sizeof one);
+            answers[i] += one;
+            came += sizeof one;
+        }
+    free(found);
+}
+
+void shelf_ask(struct world *w, const struct shelf_question *questions, size_t count, uint32_t *answers)
+{
+    if (w->ranks && ranks_most(w, (int64_t)count) > 0)
+        ask_ranks(w, questions, count, answers);
+    for (size_t i = 0; i < count && !w->ranks; i++)
+        answers[i] = answer(w, &questions[i]);
 }

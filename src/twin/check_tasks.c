@@ -10,6 +10,7 @@
 
 #include "compute/compute.h"
 #include "twin/check_inner.h"
+#include "twin/check_reach.h"
 
 enum { WAIT_MINUTES_MAX = 15, LIGHT_CROSSINGS = 6, TASKS_LOOKED_AT = 48 };
 
@@ -37,8 +38,6 @@ void check_tasks_open(struct world *w)
     heap_init(&t->heap, t->memory, TASKS_MEMORY_BYTES);
     map_init(&t->waits, &t->heap, sizeof(struct waiting));
     w->checks->tasks = t;
-    if (!check_deep(w))
-        w->checks->results[PROMISE_I11].not_checked = "idle lanes are compared up to 100 nodes, in one process";
 }
 
 void check_tasks_close(struct world *w)
@@ -56,44 +55,6 @@ static void one_receipt(struct twin_node *n)
 
 /* ---- I11 ------------------------------------------------------------------------------------------------------------------------ */
 
-/* In truth: idle, charged to at least half between floor and full, ten kelvin below the limit. */
-static bool lane_is_willing(const struct world *w, const struct twin_node *n)
-{
-    if (scenario_is_gateway(w->scenario, n->id) || !node_promised(n) || !n->node || !node_ready(n->node) || n->lanes_busy_millis > 0)
-        return false;
-    struct config c;
-    scenario_config(w->scenario, n->id, 1, &c);
-    struct craft_state craft = craft_state_of(&n->craft, &scenario_member(w->scenario, n->id)->craft);
-    const uint64_t *m = node_metrics(n->node);
-    bool may_sign = w->now >= n->faults.full_until;
-    bool charged = craft.battery_mwh >= (c.battery_floor_mwh + craft.battery_capacity_mwh) / 2;
-    bool cool = c.core_limit_mk == 0 || craft.core_mk + 10000 <= c.core_limit_mk;
-    return c.lanes_millis >= 1000 && may_sign && charged && cool && m[METRIC_TASKS_RUNNING] == 0;
-}
-
-/* Light to the nearest willing lane in the sink's part of the mesh, where that is far, else 0; -1: there is none. */
-static duration_ns willing_near(struct world *w, node_id sink)
-{
-    node_id row[CHECK_NODES_MAX];
-    bool in[CHECK_NODES_MAX] = {false};
-    size_t count = 0;
-    duration_ns nearest = -1;
-    row[count++] = sink;
-    in[sink - 1] = true;
-    for (size_t at = 0; at < count && nearest != 0; at++) {
-        if (lane_is_willing(w, &w->nodes[row[at] - 1])) {
-            duration_ns light = sky_far_light(w->sky, sink, row[at], world_wall(w));
-            nearest = nearest < 0 ? light : MIN(nearest, light);
-        }
-        for (size_t i = 0; i < w->node_count; i++)
-            if (!in[i] && w->nodes[i].node && link_connected(w, row[at], (node_id)(i + 1))) {
-                in[i] = true;
-                row[count++] = (node_id)(i + 1);
-            }
-    }
-    return nearest;
-}
-
 /* As its sink knows it: no owner, or one that it knows to be dead. */
 static bool task_waits(const struct twin_node *sink, const struct compute_summary *t)
 {
@@ -103,7 +64,16 @@ static bool task_waits(const struct twin_node *sink, const struct compute_summar
     return !owner || owner->state == MEMBER_CONVICTED;
 }
 
-static void waits_of(struct world *w, const struct twin_node *n)
+static size_t waiting_of(const struct twin_node *n)
+{
+    size_t count = 0;
+    struct compute_summary t;
+    for (size_t i = 0; i < TASKS_LOOKED_AT && compute_summary_at(node_compute(n->node), i, &t); i++)
+        count += t.sink == n->id && task_waits(n, &t);
+    return count;
+}
+
+static void waits_of(struct world *w, struct twin_node *n, const struct reach *reach)
 {
     struct check_tasks *all = w->checks->tasks;
     struct compute_summary t;
@@ -111,7 +81,7 @@ static void waits_of(struct world *w, const struct twin_node *n)
         if (t.sink != n->id || !task_waits(n, &t))
             continue;
         bool may_sign = w->now >= n->faults.full_until; /* a sink whose disk is full can award nothing */
-        duration_ns light = may_sign ? willing_near(w, n->id) : -1;
+        duration_ns light = may_sign ? check_reach_willing(reach, n->id) : -1;
         uint32_t far_minutes = (uint32_t)(LIGHT_CROSSINGS * MAX(light, 0) / NS_PER_MINUTE);
         bool near = light >= 0;
         struct waiting *v = map_put(&all->waits, uid_span(&t.id), NULL);
@@ -122,9 +92,29 @@ static void waits_of(struct world *w, const struct twin_node *n)
         v->seen_at = all->samples;
         char text[UID_TEXT_SIZE];
         uid_text(t.id, text);
-        checks_count(w, PROMISE_I11, v->minutes <= WAIT_MINUTES_MAX + v->far_minutes, "task %s of %s waits for %u min beside a willing lane", text,
+        node_promise(n, PROMISE_I11, v->minutes <= WAIT_MINUTES_MAX + v->far_minutes, "task %s of %s waits for %u min beside a willing lane", text,
                      scenario_name(w->scenario, n->id), v->minutes);
     }
+}
+
+static bool asks(const struct twin_node *n)
+{
+    return n->node && node_ready(n->node) && node_promised(n) && compute_open_count(node_compute(n->node)) > 0;
+}
+
+/* All ranks look at their sinks first: links and lanes are gathered only when somebody waits. */
+static void waits_sample(struct world *w)
+{
+    int64_t waiting = 0;
+    for (size_t i = 0; i < w->node_count; i++)
+        waiting += asks(&w->nodes[i]) ? (int64_t)waiting_of(&w->nodes[i]) : 0;
+    if (ranks_most(w, waiting) == 0)
+        return;
+    struct reach *reach = check_reach_open(w);
+    for (size_t i = 0; i < w->node_count; i++)
+        if (asks(&w->nodes[i]))
+            waits_of(w, &w->nodes[i], reach);
+    check_reach_close(reach);
 }
 
 void check_tasks_sample(struct world *w, uint64_t minute)
@@ -136,9 +126,8 @@ void check_tasks_sample(struct world *w, uint64_t minute)
             continue;
         if (minute % 60 == i % 60)
             one_receipt(n);
-        if (check_deep(w) && compute_open_count(node_compute(n->node)) > 0)
-            waits_of(w, n);
     }
+    waits_sample(w);
 }
 
 /* Only its sink can accept a task's result: where that left the promises, nobody is owed one. */
@@ -161,6 +150,6 @@ void check_tasks_final(struct world *w)
         return;
     uint32_t owed = check_tasks_owed(w, world_witness(w), counts.tasks_open);
     checks_count(w, PROMISE_I3, owed == 0, "%u tasks have no result after heal", owed);
-    checks_count(w, PROMISE_I11, owed == 0 || !check_deep(w), "%u tasks wait after heal", owed);
+    checks_count(w, PROMISE_I11, owed == 0, "%u tasks wait after heal", owed);
     w->figures.tasks_ended = counts.tasks_ended;
 }

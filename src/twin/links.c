@@ -335,6 +335,13 @@ void link_cut(struct world *w, node_id a, node_id b, mono_ns until)
     }
 }
 
+bool link_stands_at(const struct twin_node *n, node_id peer)
+{
+    size_t at;
+    const struct link_end *here = end_find(n, peer, &at);
+    return here && here->up;
+}
+
 bool link_connected(struct world *w, node_id a, node_id b)
 {
     size_t at;

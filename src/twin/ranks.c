@@ -198,8 +198,7 @@ static void summarise(const struct twin_node *n, bool with_state, struct node_su
     out->repairs_queued = (uint32_t)node_metrics(n->node)[METRIC_REPAIRS_QUEUED];
 }
 
-/* Gives the same bytes to everybody and takes theirs. */
-static const uint8_t *share(struct world *w, const void *bytes, size_t size, uint64_t sizes[SHARDS_MAX])
+const uint8_t *ranks_share(struct world *w, const void *bytes, size_t size, uint64_t *sizes)
 {
     struct ranks_state *state = state_of(w);
     state->all.size = 0;
@@ -224,7 +223,7 @@ const struct node_summary *world_summaries(struct world *w, bool with_state)
         return state->summaries;
     uint64_t sizes[SHARDS_MAX];
     size_t size = w->node_count * sizeof *state->summaries;
-    const uint8_t *came = share(w, state->summaries, size, sizes);
+    const uint8_t *came = ranks_share(w, state->summaries, size, sizes);
     for (size_t i = 0; i < w->node_count; i++) {
         ASSERT(sizes[w->nodes[i].shard->rank] == size);
         memcpy(&state->summaries[i], came + w->nodes[i].shard->rank * size + i * sizeof *state->summaries, sizeof *state->summaries);
@@ -234,7 +233,7 @@ const struct node_summary *world_summaries(struct world *w, bool with_state)
 
 struct own { /* what a rank alone has counted */
     struct figures figures;
-    uint64_t kept[PROMISE_COUNT], probes[PROBE_COUNT];
+    uint64_t kept[PROMISE_COUNT], probes[PROBE_COUNT], audit[2];
 };
 
 void ranks_total(struct world *w)
@@ -247,7 +246,8 @@ void ranks_total(struct world *w)
     own->figures = w->engine->own_figures;
     memcpy(own->kept, w->engine->own_kept, sizeof own->kept);
     memcpy(own->probes, check_probes(w), sizeof own->probes);
-    const uint8_t *came = share(w, own, sizeof *own, sizes);
+    check_audit_counts(w, own->audit);
+    const uint8_t *came = ranks_share(w, own, sizeof *own, sizes);
     for (unsigned k = 0; k < w->ranks->count; k++) {
         memcpy(own, came + k * sizeof *own, sizeof *own);
         if (k == w->ranks->rank)
@@ -256,6 +256,7 @@ void ranks_total(struct world *w)
         for (size_t p = 0; p < PROMISE_COUNT; p++)
             checks_kept(w, (enum promise)p, own->kept[p]);
         check_probes_add(w, own->probes);
+        check_audit_add(w, own->audit);
     }
     free(own);
 }

@@ -6,7 +6,7 @@
  *          serial code, they exchange what crosses (frames with their bytes) and what observers hear of, so that
  *          everybody tells its observers the same in the same order. The digest is that of one process.
  * Engine:  three collective operations, given by the host (cli/mpi_main.c has them over MPI); a rank that fails ends all.
- * Limits:  checkers that look into many nodes' memory at once do not run (they say so); faults that need one node's memory at
+ * Limits:  who was connected to whom at a crash is not compared with convictions; faults that need one node's memory at
  *          all ranks (replacement, equivocation) are refused; there are no files, only the report of rank 0.
  * Threads: the caller of world_run.
  */
@@ -32,6 +32,8 @@ struct record;
 void ranks_least(struct world *w, mono_ns *next, mono_ns *serial, duration_ns *ahead);
 bool ranks_agree(struct world *w, bool mine);                 /* true at all */
 int64_t ranks_most(struct world *w, int64_t mine);
+/* Gives the same bytes to everybody and takes theirs, back to back in order of ranks; sizes[SHARDS_MAX] becomes their sizes. */
+const uint8_t *ranks_share(struct world *w, const void *bytes, size_t size, uint64_t *sizes);
 void ranks_flush(struct world *w);                            /* messages into queues, records into shards; then tells observers */
 void ranks_total(struct world *w);                            /* at the end: figures, kept promises, probes of all */
 

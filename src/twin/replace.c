@@ -62,6 +62,7 @@ bool node_replace(struct world *w, struct twin_node *n)
     if (n->node || !root_head(w, &head))
         return false;
     n->faults.incarnation++;
+    check_replaced(n);
     signer_close(n->signer);
     if (signer_from(w->seed, 0x6e6f6465000000 + (uint64_t)n->faults.incarnation * 0x100000 + n->id, &n->signer, n->public_key) != ERR_OK ||
         join_encode(w, n, encoded, sizeof encoded, &body) != ERR_OK)

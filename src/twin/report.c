@@ -209,6 +209,8 @@ static void report_json(struct text *t, struct world *w, const struct twin_optio
         json_uint(t, "violations", p->violations);
         if (p->not_checked)
             json_string(t, "not_checked", p->not_checked);
+        if (p->sampled[0])
+            json_string(t, "sampled", p->sampled);
         if (p->violations)
             json_string(t, "first", p->first);
         json_end(t);
@@ -232,6 +234,8 @@ static void report_people(const struct world *w, const struct twin_options *o, s
             printf("  %-7s not checked: %s  (%s)\n", p->id, p->not_checked, p->text);
         else
             printf("  %-7s %10llu %11llu  %s\n", p->id, (unsigned long long)p->evaluated, (unsigned long long)p->violations, p->text);
+        if (p->sampled[0])
+            printf("          sampled: %s\n", p->sampled);
         if (p->violations)
             printf("          first: %s\n", p->first);
     }

@@ -32,6 +32,7 @@ static err sign_with(struct world *w, struct signer *signer, const uint8_t publi
 static err sign_node(void *context, struct span message, uint8_t signature[FACT_SIGNATURE_SIZE])
 {
     struct twin_node *n = context;
+    check_fact_signed(n, message);
     return sign_with(n->world, n->signer, n->public_key, message, signature);
 }
 
@@ -121,6 +122,7 @@ static bool verify(struct shard *s, const uint8_t key[32], struct span message, 
 static bool verify_node(void *context, const uint8_t key[32], struct span message, const uint8_t signature[FACT_SIGNATURE_SIZE])
 {
     struct twin_node *n = context;
+    check_fact_signed(n, message);
     return verify(n->shard, key, message, signature);
 }
 

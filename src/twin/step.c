@@ -180,6 +180,7 @@ void node_crash(struct twin_node *n)
 {
     ASSERT(n->up && !n->world->engine->in_window);
     n->up = false;
+    n->crashed_at = node_now(n);
     if (!n->shard->here)
         return;
     check_probes_fold(n);
@@ -187,7 +188,6 @@ void node_crash(struct twin_node *n)
     n->alarm_at = TIME_NEVER;
     n->lanes_busy_millis = 0;
     n->radios_on = 0;
-    n->crashed_at = node_now(n);
     link_node_changed(n);
     lanes_drop(n);
     host_bufs_drop(n);

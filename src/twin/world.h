@@ -213,6 +213,7 @@ void link_node_changed(struct twin_node *n); /* serial: it crashed or booted */
 void link_inject(struct twin_node *n, node_id peer, struct host_buf *frame);
 void link_cut(struct world *w, node_id a, node_id b, mono_ns until); /* serial */
 bool link_connected(struct world *w, node_id a, node_id b); /* serial: up right now at both ends */
+bool link_stands_at(const struct twin_node *n, node_id peer); /* serial: up at the end of `n`, which is here */
 void links_free(struct twin_node *n);
 
 /* lanes.c: lanes and the camera */
