@@ -108,7 +108,7 @@ err scenario_read_craft(struct scenario_reader *p, const yaml_node_t *top)
     s->gateway_disk_bytes = (uint64_t)(v.gateway_gib * 1024) * SCENARIO_MIB;
     s->node_memory_bytes = (uint64_t)(v.satellite_mib * (double)SCENARIO_MIB);
     s->gateway_memory_bytes = (uint64_t)(v.gateway_mib * (double)SCENARIO_MIB);
-    return ERR_OK;
+    return scenario_check_power(p, top);
 }
 
 const struct member *scenario_member(const struct scenario *s, node_id id)

@@ -39,6 +39,8 @@ err scenario_read_links(struct scenario_reader *p, const yaml_node_t *top) MUST_
 err scenario_read_craft(struct scenario_reader *p, const yaml_node_t *top) MUST_USE; /* craft, compute, storage, memory */
 /* A class by name, or a mapping over one (member_file.c); `m` holds what is not said. */
 err scenario_read_member(struct scenario_reader *p, const yaml_node_t *n, struct member *m) MUST_USE;
+/* Every satellite feeds itself on its orbit, or it is an error (scenario_power.c); after the classes are complete. */
+err scenario_check_power(struct scenario_reader *p, const yaml_node_t *top) MUST_USE;
 /* What of a node's configuration its class decides. */
 void scenario_member_config(const struct scenario *s, node_id id, struct config *out);
 err scenario_read_terminals(struct scenario_reader *p, const yaml_node_t *top) MUST_USE; /* after links and craft */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "craft/supply.h"
 #include "twin/shard.h"
 
 #define CRAFT_INTERVAL (60 * NS_PER_S)
@@ -227,8 +228,9 @@ static void craft_happen(struct twin_node *n)
     if (sky_position(n->world->sky, n->id, wall, &state) == ERR_OK) {
         struct config c;
         scenario_config(s, n->id, 1, &c);
-        uint64_t load = c.lane_power_mw * n->lanes_busy_millis / 1000 + c.radio_power_mw * n->radios_on;
-        struct craft_params params = scenario_member(s, n->id)->craft;
+        const struct member *member = scenario_member(s, n->id);
+        uint64_t load = c.lane_power_mw * n->lanes_busy_millis / 1000 + c.radio_power_mw * MIN(n->radios_on, supply_terminals(member));
+        struct craft_params params = member->craft;
         fault_craft_params(n, &params);
         if (wall > n->craft_at) {
             craft_step(&n->craft, &params, &state, (uint32_t)load, wall - n->craft_at);
@@ -236,7 +238,7 @@ static void craft_happen(struct twin_node *n)
             fault_dose(n, &state, wall - n->craft_at);
         }
         n->craft_at = wall;
-        struct craft_state cs = craft_state_of(&n->craft, &scenario_member(s, n->id)->craft);
+        struct craft_state cs = craft_state_of(&n->craft, &member->craft);
         f->battery_min_mwh = MIN(f->battery_min_mwh, (uint64_t)cs.battery_mwh);
         f->core_max_mk = MAX(f->core_max_mk, cs.core_mk);
         node_promise(n, PROMISE_I7, cs.battery_mwh >= c.battery_floor_mwh, "%s: battery %u mWh below its floor %llu mWh",

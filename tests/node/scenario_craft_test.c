@@ -19,6 +19,7 @@ static const struct {
     const char *name, *text;
 } files[] = {
     {"craft/old.yaml", "class: box-4kw\nname: old\npower: {battery_wh: 6000, battery_used: 0.5}\n"},
+    {"craft/weak.yaml", "class: pod-100w\nname: weak\npower: {battery_wh: 30}\n"},
     {"craft/loop.yaml", "class: loop\n"},
     {"craft/part/bad.yaml", "terminals:\n  optical:\n    apertur_m: 1\n"},
     {"craft/part/broken.yaml", "power: [\n"},
@@ -222,6 +223,41 @@ static void who_has_no_laser_is_promised_no_satellite(void **state)
     bad(HEAD MIXED GROUND "links:\n  plan: bare.csv\n", 9, "b-3 (cubesat-3u) has no laser");
 }
 
+/* docs/model/power.md: whoever falls below the floor of its battery through its class alone is refused, with what would do. */
+static void who_cannot_feed_itself_is_refused_with_what_would_do(void **state)
+{
+    (void)state;
+#define ONE(craft) HEAD "constellation:\n" SHELL ", craft: " craft "}\n" GROUND
+    bad(ONE("{class: pod-100w, power: {array_area_m2: 0.15}}"), 4, "sat-1 (pod-100w) needs 37.6 W (base 15.0, heater 0.0, terminals 22.6), has 29.7 W");
+    bad(ONE("{class: pod-100w, power: {array_area_m2: 0.15}}"), 4, "`array_area_m2` of 0.191, not 0.15, would do");
+    scenario_free(good(ONE("{class: pod-100w, power: {array_area_m2: 0.191}}")));
+    bad(ONE("{class: pod-100w, power: {battery_wh: 40}}"), 4, "dark for 35.8 min needs 30.5 Wh, the margin above the floor is 21.5 Wh");
+    bad(ONE("{class: pod-100w, power: {floor: 1}}"), 4, "above a `floor` of 1.00 the battery holds nothing");
+    /* The class of all is named where it is said, be it a file. */
+    bad(HEAD "constellation:\n" SHELL "}\n" GROUND "craft:\n  class: pod-100w\n  power: {base_load_w: 150}\n", 8, "needs 172.6 W");
+    bad(HEAD "constellation:\n" SHELL "}\n" GROUND "craft: weak\n", 7, "sat-1 (weak): dark for");
+    /* A box outlasts the Earth's shadow on the Moon and the weak light of Mars, a Pod does not. */
+#define ABOUT(body, craft) HEAD "constellation:\n  - {kind: walker-delta, body: " body ", count: 2, planes: 1, altitude_km: 1000, inclination_deg: 90, craft: " craft "}\n" GROUND
+    scenario_free(good(ABOUT("moon", "box-4kw")));
+    scenario_free(good(ABOUT("mars", "box-4kw")));
+    bad(ABOUT("moon", "pod-100w"), 4, "(pod-100w): dark for 299.2 min needs");
+    bad(ABOUT("mars", "{class: pod-100w, power: {base_load_w: 50}}"), 4, "needs 126.0 W");
+    /* Cells that turn about one axis lose the Sun on an orbit that the year turns away from it. */
+    scenario_free(good(ONE("cubesat-3u")));
+    bad(HEAD "constellation:\n  - {kind: string, count: 1, altitude_km: 550, inclination_deg: 53, craft: cubesat-3u}\n" GROUND, 4, "the Sun up to 76 degrees off");
+}
+
+static void a_battery_that_starts_too_low_is_refused_where_it_starts_dark(void **state)
+{
+    (void)state;
+#define START(anomaly, share) HEAD "constellation:\n  - {kind: string, count: 1, altitude_km: 550, inclination_deg: 97.6, ltan_h: 12, anomaly_deg: " anomaly "}\n" \
+                              GROUND "craft:\n  class: pod-100w\n  battery_start: " share "\n"
+    bad(START("0", "0.25"), 9, "begins with 50.0 Wh and falls to");
+    bad(START("115", "0.32"), 9, "its floor is 60.0 Wh: 0.46 would do"); /* about to enter the shadow */
+    scenario_free(good(START("115", "0.46")));
+    scenario_free(good(START("300", "0.32"))); /* charged before it gets dark */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -231,6 +267,8 @@ int main(void)
         cmocka_unit_test_teardown(each_shipped_class_can_be_read_and_makes_sense, forget),
         cmocka_unit_test_teardown(terminals_must_carry_what_the_plan_promises, forget),
         cmocka_unit_test_teardown(who_has_no_laser_is_promised_no_satellite, forget),
+        cmocka_unit_test_teardown(who_cannot_feed_itself_is_refused_with_what_would_do, forget),
+        cmocka_unit_test_teardown(a_battery_that_starts_too_low_is_refused_where_it_starts_dark, forget),
         cmocka_unit_test_teardown(wrong_classes_are_named_with_file_and_line, forget),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
