@@ -227,8 +227,17 @@ static duration_ns transmission_ns(uint64_t bits, uint64_t rate_bps)
                          : (duration_ns)(bits * 1000 / MAX(rate_bps / 1000000, (uint64_t)1));
 }
 
-tai_ns route_cross(const struct contact *contacts, size_t count, tai_ns t, uint64_t bits,
-                   const struct contact **used, tai_ns *departure)
+enum { NEWS_TIMES = 60 }; /* acquisitions: a contact that began longer ago would have been called lost by now */
+
+/* How much later than planned a bundle arrives on average, because the contact may fail and another must be found. */
+static duration_ns doubt_ns(const struct contact *c, tai_ns known)
+{
+    return c->start > known ? (duration_ns)c->doubt_permille * (ROUTE_AGAIN_NS / 1000) : 0;
+}
+
+/* Contacts that began by `known` are sure. */
+static tai_ns cross(const struct contact *contacts, size_t count, tai_ns t, uint64_t bits, tai_ns known, const struct contact **used,
+                    tai_ns *departure)
 {
     size_t low = 0, high = count; /* the first contact that has not ended */
     while (low < high) {
@@ -245,7 +254,7 @@ tai_ns route_cross(const struct contact *contacts, size_t count, tai_ns t, uint6
         duration_ns sending = transmission_ns(bits, c->rate_bps);
         if (sending > c->end - leave) /* a transmission may end with the contact */
             continue;
-        tai_ns arrival = leave + sending + (duration_ns)c->delay_us_mean * NS_PER_US;
+        tai_ns arrival = leave + sending + (duration_ns)c->delay_us_mean * NS_PER_US + doubt_ns(c, known);
         if (arrival >= best)
             continue;
         best = arrival;
@@ -254,6 +263,12 @@ tai_ns route_cross(const struct contact *contacts, size_t count, tai_ns t, uint6
         *departure = leave;
     }
     return best;
+}
+
+tai_ns route_cross(const struct contact *contacts, size_t count, tai_ns t, uint64_t bits,
+                   const struct contact **used, tai_ns *departure)
+{
+    return cross(contacts, count, t, bits, INT64_MIN, used, departure);
 }
 
 struct front { /* a label as it was when its layer ended */
@@ -279,7 +294,7 @@ tai_ns route_cross_own(const struct route *r, uint32_t target, tai_ns start, uin
     const tai_ns *lost =
         r->lost.count ? map_find_u64(&r->lost, edge_key(r->self, route_node_of(r, target))) : NULL;
     if (bit_of(r->linked, target)) {
-        tai_ns at = route_cross(contacts, count, start, bits, used, departure);
+        tai_ns at = cross(contacts, count, start, bits, start, used, departure); /* it stands: nothing to doubt */
         if (at != TIME_NEVER && *departure == start)
             return at;
         *used = &unplanned;
@@ -296,8 +311,8 @@ tai_ns route_cross_own(const struct route *r, uint32_t target, tai_ns start, uin
     return route_cross(contacts, count, MAX(from, start + r->acquire_ns), bits, used, departure);
 }
 
-tai_ns route_cross_other(const struct route *r, node_id from, node_id to, tai_ns t, uint64_t bits, const struct contact *contacts,
-                         size_t count, const struct contact **used, tai_ns *departure)
+tai_ns route_cross_other(const struct route *r, node_id from, node_id to, tai_ns start, tai_ns t, uint64_t bits,
+                         const struct contact *contacts, size_t count, const struct contact **used, tai_ns *departure)
 {
     if (r->lost.count > 0) {
         const tai_ns *lost = map_find_u64(&r->lost, edge_key(from, to));
@@ -306,7 +321,7 @@ tai_ns route_cross_other(const struct route *r, node_id from, node_id to, tai_ns
         if (lost && *lost >= t)
             t = *lost + 1;
     }
-    return route_cross(contacts, count, t, bits, used, departure);
+    return cross(contacts, count, t, bits, start - NEWS_TIMES * r->acquire_ns, used, departure);
 }
 
 static bool is_better(const struct route_label *a, const struct route_label *b)
@@ -329,7 +344,8 @@ static void relax(struct search *s, const struct front *from, uint32_t target,
     tai_ns ready = own ? s->start : from->label.arrival + s->r->hop_ns;
     tai_ns arrival =
         own ? route_cross_own(s->r, target, s->start, s->bits, contacts, count, &used, &departure)
-            : route_cross_other(s->r, s->r->nodes[from->node], s->r->nodes[target], ready, s->bits, contacts, count, &used, &departure);
+            : route_cross_other(s->r, s->r->nodes[from->node], s->r->nodes[target], s->start, ready, s->bits, contacts, count, &used,
+                                &departure);
     if (arrival == TIME_NEVER)
         return;
     struct route_label label = {.arrival = arrival,
@@ -345,6 +361,8 @@ static void relax(struct search *s, const struct front *from, uint32_t target,
             MIN(label.slack, used->end - departure - transmission_ns(s->bits, used->rate_bps));
     else if (from->label.open)
         label.slack = MIN(label.slack, departure - ready);
+    if (!own && used->doubt_permille && used->start > s->start - NEWS_TIMES * s->r->acquire_ns) /* then it is sure, or called lost */
+        label.slack = MIN(label.slack, used->start + NEWS_TIMES * s->r->acquire_ns - s->start);
     if (!is_better(&label, &s->best[target]))
         return;
     s->best[target] = label;

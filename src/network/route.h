@@ -34,6 +34,11 @@ struct route_sky {
 };
 struct route_sky route_sky_of(const struct sky *sky); /* NULL: an empty sky */
 
+/* Wall: when a contact fails, a bundle gets on its way again so much later on average. A contact with doubt d counts as arriving
+ * d times that later, so surer contacts win unless they are that much later: never more than half an hour. Doubt ends where a
+ * link stands, or would have been called lost. */
+#define ROUTE_AGAIN_NS (30 * NS_PER_MINUTE)
+
 enum route_class {
     ROUTE_SMALL,
     ROUTE_BULK,
@@ -114,7 +119,7 @@ bool route_to(struct route *r, enum route_class class, tai_ns now, node_id node,
 bool route_is_fresh(const struct route *r, enum route_class class, tai_ns now);
 enum route_class route_class_of(uint64_t size_bytes);
 bool route_knows(const struct route *r, node_id node);
-/* Earliest arrival over one pair's contacts for `bits` ready at `t`; TIME_NEVER if none. `used` may
+/* Earliest arrival over one pair's contacts for `bits` ready at `t`, doubts counted; TIME_NEVER if none. `used` may
  * be NULL. */
 tai_ns route_cross(const struct contact *contacts, size_t count, tai_ns t, uint64_t bits,
                    const struct contact **used, tai_ns *departure);

@@ -152,7 +152,7 @@ static bool expand(struct route *r, struct far_search *s, uint32_t label)
         tai_ns departure = 0;
         uint32_t target = route_index_of(r, peers[i]);
         tai_ns arrival = own ? route_cross_own(r, target, s->built_at, FAR_BITS, contacts, contact_count, &used, &departure)
-                             : route_cross_other(r, id, peers[i], ready, FAR_BITS, contacts, contact_count, &used, &departure);
+                             : route_cross_other(r, id, peers[i], s->built_at, ready, FAR_BITS, contacts, contact_count, &used, &departure);
         if (arrival == TIME_NEVER || departure - ready > s->wait_ns)
             continue;
         struct far_label fresh = {.arrival = arrival, .first = own ? peers[i] : from.first, .node = target,

@@ -71,7 +71,7 @@ struct scenario_elements {
 
 enum { SCENARIO_JAMMERS_MAX = 8 };
 struct scenario_jammer { /* on the ground */
-    bool optical;
+    bool optical, announced; /* announced: the contact plan counts on it */
     double ecef_km[3], eirp_dbw;
     tai_ns start, end;
 };
@@ -93,6 +93,7 @@ struct scenario {
     uint8_t *member_of;        /* class of each satellite */
     struct craft_params craft; /* of the first class */
     struct contact_plan plan; /* imported (links.plan); `links` points here then */
+    struct sky_terminals forecast; /* of this scenario: `links` points here where terminals, weather or jammers have a say */
     bool rates_by_terminals, clouds_on; /* terminals: rates of the ladder instead of the plan's; weather over optical stations */
     double gateway_gain_over_temperature_db_k, gateway_eirp_dbw;
     struct cloud_site *clouds; /* per gateway */
@@ -125,6 +126,14 @@ const struct member *scenario_member(const struct scenario *s, node_id id); /* w
 err scenario_member_parse(const char *name, scenario_load *load, void *context, struct member *out, struct scenario_error *error) MUST_USE;
 double scenario_altitude_km(const struct scenario *s, node_id satellite); /* mean, above 6,378 km */
 double scenario_slant_km(double altitude_km, double elevation_rad);
+
+/* What terminals carry by distance: empty where the plan's rate counts. The contact plan and the twin's links both ask here. */
+void scenario_ladder(const struct scenario *s, node_id a, node_id b, enum link_kind kind, struct rate_ladder *out);
+bool scenario_link_is_optical(const struct scenario *s, node_id a, node_id b, enum link_kind kind);
+bool scenario_link_is_clouded(const struct scenario *s, node_id a, node_id b, enum link_kind kind); /* clouds may stop it */
+const struct cloud_site *scenario_cloud(const struct scenario *s, node_id a, node_id b); /* of the gateway of a ground link */
+/* Whether the jammer, while it is on, is louder at a satellite's receiver than its peer. */
+bool scenario_drowned(const struct scenario *s, const struct scenario_jammer *j, const struct sky *sky, node_id a, node_id b, tai_ns wall);
 bool scenario_is_gateway(const struct scenario *s, node_id id);
 /* The configuration of one node at one boot (area_used_bytes is the host's to fill). */
 void scenario_config(const struct scenario *s, node_id id, uint32_t boot, struct config *out);

@@ -48,6 +48,9 @@ err scenario_read_sensor(struct scenario_reader *p, const yaml_node_t *top) MUST
 err scenario_read_work(struct scenario_reader *p, const yaml_node_t *top) MUST_USE; /* buckets, workload */
 err scenario_read_faults(struct scenario_reader *p, const yaml_node_t *top) MUST_USE;
 
+/* Gives the sky's rules what terminals, weather and jammers make of contacts; after all of them were read. */
+void scenario_forecast(struct scenario *s);
+
 /* The next site, with its node id set; NULL: there are too many. */
 struct site *scenario_site_add(struct scenario_reader *p);
 

@@ -2,7 +2,7 @@
  * node/scenario_terminals.c - the section `terminals` of a scenario: whose rates count, weather over optical stations, jammers.
  *
  * Model:   with `rates: ladder` a link carries what the terminals of its ends carry over the distance of the moment, never more
- *          than the plan says. The plan must not promise links that no rate stands on, so that is checked here.
+ *          than `links` says; the plan has these rates, too (scenario_forecast.c). It must not promise links that no rate stands on, so that is checked here.
  */
 #include "node/scenario_parse.h"
 
@@ -43,6 +43,7 @@ struct jammer_raw {
     char band[8];
     double latitude_deg, longitude_deg, altitude_m, eirp_dbw;
     duration_ns start, lasts;
+    bool announced;
 };
 static const struct yaml_field jammer_fields[] = {
     {.key = "band", .type = YAML_WORD, .offset = offsetof(struct jammer_raw, band), .size = 8, .words = "radio optical", .required = true},
@@ -50,6 +51,7 @@ static const struct yaml_field jammer_fields[] = {
     {.key = "longitude_deg", .type = YAML_DOUBLE, .offset = offsetof(struct jammer_raw, longitude_deg), .low = -180, .high = 360, .required = true},
     YAML_FIELD(struct jammer_raw, altitude_m, "altitude_m", YAML_DOUBLE, -500, 9000),
     {.key = "eirp_dbw", .type = YAML_DOUBLE, .offset = offsetof(struct jammer_raw, eirp_dbw), .low = -50, .high = 200, .required = true},
+    YAML_FIELD(struct jammer_raw, announced, "announced", YAML_BOOL, 0, 0),
     YAML_FIELD(struct jammer_raw, start, "start", YAML_DURATION, 0, 1e9),
     YAML_FIELD(struct jammer_raw, lasts, "duration", YAML_DURATION, 1, 1e9),
 };
@@ -105,11 +107,11 @@ static err jammers_read(struct scenario_reader *p, const yaml_node_t *n)
         return ERR_OK;
     TRY(yaml_sequence(&p->yaml, list, "jammers", SCENARIO_JAMMERS_MAX, &s->jammer_count));
     for (size_t i = 0; i < s->jammer_count; i++) {
-        struct jammer_raw raw = {.lasts = 3650 * NS_PER_DAY};
+        struct jammer_raw raw = {.lasts = 3650 * NS_PER_DAY, .announced = true};
         TRY(yaml_fill(&p->yaml, yaml_item(&p->yaml, list, i), "a jammer", jammer_fields, COUNT_OF(jammer_fields), &raw));
         struct geodetic place = {raw.latitude_deg * DEGREE_RAD, raw.longitude_deg * DEGREE_RAD, raw.altitude_m / 1000.0};
         struct scenario_jammer *j = &s->jammers[i];
-        *j = (struct scenario_jammer){.optical = strcmp(raw.band, "optical") == 0, .eirp_dbw = raw.eirp_dbw,
+        *j = (struct scenario_jammer){.optical = strcmp(raw.band, "optical") == 0, .announced = raw.announced, .eirp_dbw = raw.eirp_dbw,
                                       .start = s->epoch + raw.start, .end = s->epoch + raw.start + raw.lasts};
         frames_geodetic_to_ecef(&place, j->ecef_km);
     }
@@ -133,43 +135,6 @@ static err lasers_reach(struct scenario_reader *p, const yaml_node_t *n)
                                  y->name, reach_km, s->links.range_max_km);
         }
     return ERR_OK;
-}
-
-/* The next range beyond `km` at which some pair of classes changes its rate, and what every pair carries up to there. */
-static struct rate_step next_step(const struct scenario *s, double km)
-{
-    struct rate_step next = {.range_km = s->links.range_max_km, .rate_bps = s->links.isl_rate_bps};
-    for (int pass = 0; pass < 2; pass++) /* first the range, then the rate over it */
-        for (size_t a = 0; a < s->member_count; a++)
-            for (size_t b = a; b < s->member_count; b++) {
-                struct optical_step steps[OPTICAL_RUNGS_MAX];
-                if (!s->members[a].optical_count || !s->members[b].optical_count)
-                    continue;
-                uint32_t count = optical_ladder(&s->members[a].optical, &s->members[b].optical, 0.0, steps), k = 0;
-                while (k < count && (double)steps[k].range_m / 1000.0 < (pass ? next.range_km : km + 0.001))
-                    k++;
-                if (k < count && pass)
-                    next.rate_bps = MIN(next.rate_bps, steps[k].rate_bps);
-                else if (k < count)
-                    next.range_km = MIN(next.range_km, (double)steps[k].range_m / 1000.0);
-            }
-    return next;
-}
-
-/* What nodes may count on: the plan knows ranges, not classes. */
-static void plan_ladder(struct scenario *s)
-{
-    struct link_rules *r = &s->links;
-    r->ladder_count = 0;
-    for (double km = 0.0; km < r->range_max_km;) {
-        struct rate_step step = next_step(s, km);
-        km = step.range_km;
-        struct rate_step *last = r->ladder_count ? &r->ladder[r->ladder_count - 1] : NULL;
-        if (last && (last->rate_bps == step.rate_bps || r->ladder_count == SKY_LADDER_MAX))
-            *last = step; /* as fast a little further; or, with no room left, slower already before */
-        else
-            r->ladder[r->ladder_count++] = step;
-    }
 }
 
 /* Of the stations' air at the lowest elevation, the thickest: the plan promises every gateway. */
@@ -219,13 +184,12 @@ err scenario_read_terminals(struct scenario_reader *p, const yaml_node_t *top)
     s->clouds_on = t.clouds;
     s->gateway_gain_over_temperature_db_k = t.gain_over_temperature_db_k;
     s->gateway_eirp_dbw = t.eirp_dbw;
+    scenario_forecast(s);
     if (!s->rates_by_terminals)
         return ERR_OK;
     for (size_t i = 0; i < s->site_count; i++)
         if (s->sites[i].trajectory.body != BODY_EARTH)
             return yaml_fail(&p->yaml, n, "`rates: ladder` is for satellites and gateways of the Earth; %s is not", s->sites[i].name);
     TRY(lasers_reach(p, n));
-    if (s->satellite_count > 1 && !s->links.plan)
-        plan_ladder(s);
     return ground_reached(p, n);
 }

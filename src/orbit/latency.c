@@ -72,6 +72,7 @@ err latency_snapshot(const struct sky *sky, const struct latency_pair *pairs, si
     if (!sites)
         return ERR_NO_MEMORY;
     rules.plan = NULL; /* geometry is what is asked */
+    rules.terminals = NULL;
     err result = cities_fill(sky, pairs, count, sites, &site_count);
     if (result == ERR_OK)
         result = sky_init(&with, NULL, sites, site_count, &rules, sky->plan_start);

@@ -7,6 +7,7 @@
 #include "orbit/plan_io.h"
 
 #define SECONDS_MAX 4000000000u /* a century */
+enum { CSV_COLUMNS = 8 };
 
 struct raw { /* a line of the file; a < b */
     struct contact contact;
@@ -48,18 +49,19 @@ static err raw_push(struct raw **list, size_t *count, size_t *capacity, const st
     return ERR_OK;
 }
 
-static err raw_add(struct reading *g, int line, uint32_t a, uint32_t b, tai_ns start, tai_ns end, uint64_t rate_bps, uint32_t delay_us)
+static err raw_add(struct reading *g, int line, const struct contact *c)
 {
     if (g->count >= 2 * (size_t)CONTACT_PLAN_CONTACTS_MAX)
         return wrong(g, line, "more than four million contacts");
-    if (a == b)
+    if (c->a == c->b)
         return wrong(g, line, "a contact is between two different nodes");
-    if (start >= end)
+    if (c->start >= c->end)
         return wrong(g, line, "a contact must end after it starts");
-    if (rate_bps == 0)
+    if (c->rate_bps == 0)
         return wrong(g, line, "the rate must be above 0");
-    struct raw raw = {{.a = MIN(a, b), .b = MAX(a, b), .start = start, .end = end, .rate_bps = rate_bps, .delay_us_mean = delay_us},
-                      line};
+    struct raw raw = {*c, line};
+    raw.contact.a = MIN(c->a, c->b);
+    raw.contact.b = MAX(c->a, c->b);
     return raw_push(&g->raws, &g->count, &g->capacity, &raw);
 }
 
@@ -81,38 +83,51 @@ static err csv_time(struct reading *g, int line, struct span s, tai_ns *out)
     return wrong(g, line, "a time is UTC, like 2026-11-21T06:00:00.250Z");
 }
 
-static err csv_row(struct reading *g, int line, const struct span f[7])
+/* 0..1, to a thousandth. */
+static err confidence_read(struct reading *g, int line, struct span s, struct contact *c)
 {
-    tai_ns start, end;
-    uint32_t a, b;
-    uint64_t rate_bps, delay_us;
-    TRY(csv_time(g, line, f[0], &start));
-    TRY(csv_time(g, line, f[1], &end));
-    TRY(node_read(g, line, f[2], &a));
-    TRY(node_read(g, line, f[3], &b));
-    if (parse_u64(f[4], 1000000000000000, &rate_bps) != ERR_OK || parse_u64(f[5], UINT32_MAX, &delay_us) != ERR_OK)
+    double confidence;
+    if (parse_double(s, &confidence) != ERR_OK || !(confidence >= 0.0 && confidence <= 1.0))
+        return wrong(g, line, "a confidence is a number from 0 to 1");
+    c->doubt_permille = (uint16_t)(1000.5 - 1000.0 * confidence);
+    return ERR_OK;
+}
+
+static err csv_row(struct reading *g, int line, const struct span *f, size_t columns)
+{
+    struct contact c = {0};
+    uint64_t delay_us;
+    TRY(csv_time(g, line, f[0], &c.start));
+    TRY(csv_time(g, line, f[1], &c.end));
+    TRY(node_read(g, line, f[2], &c.a));
+    TRY(node_read(g, line, f[3], &c.b));
+    if (parse_u64(f[4], 1000000000000000, &c.rate_bps) != ERR_OK || parse_u64(f[5], UINT32_MAX, &delay_us) != ERR_OK)
         return wrong(g, line, "rate_bps and delay_us are whole numbers");
-    return raw_add(g, line, a, b, start, end, rate_bps, (uint32_t)delay_us);
+    c.delay_us_mean = (uint32_t)delay_us;
+    if (columns == CSV_COLUMNS)
+        TRY(confidence_read(g, line, f[7], &c));
+    return raw_add(g, line, &c);
 }
 
 static err csv_read(struct reading *g, struct span text)
 {
     struct lines l = lines_of(text);
-    struct span line, f[7];
-    static const char *const names[] = {"start", "end", "a", "b", "rate_bps", "delay_us"};
+    struct span line, f[CSV_COLUMNS];
+    static const char *const names[CSV_COLUMNS] = {"start", "end", "a", "b", "rate_bps", "delay_us", "kind", "confidence"};
+    static const char first[] = "the first line is start,end,a,b,rate_bps,delay_us[,kind[,confidence]]";
     if (!lines_next(&l, &line))
-        return wrong(g, 1, "the first line is start,end,a,b,rate_bps,delay_us[,kind]");
-    size_t columns = lines_split(line, ',', f, 7);
-    for (size_t k = 0; k < COUNT_OF(names); k++)
-        if (columns < 6 || columns > 7 || !span_equal_text(f[k], names[k]))
-            return wrong(g, 1, "the first line is start,end,a,b,rate_bps,delay_us[,kind]");
+        return wrong(g, 1, first);
+    size_t columns = lines_split(line, ',', f, CSV_COLUMNS);
+    for (size_t k = 0; k < MAX(columns, (size_t)6); k++)
+        if (columns < 6 || columns > CSV_COLUMNS || (k != 6 && !span_equal_text(f[k], names[k])))
+            return wrong(g, 1, first);
     while (lines_next(&l, &line)) {
-        size_t count = lines_split(line, ',', f, 7);
+        size_t count = lines_split(line, ',', f, CSV_COLUMNS);
         if (count == 0 || line.data[0] == '#')
             continue;
         if (count != columns)
             return wrong(g, l.line, "a row has as many fields as the first line");
-        TRY(csv_row(g, l.line, f));
+        TRY(csv_row(g, l.line, f, columns));
     }
     return ERR_OK;
 }
@@ -172,8 +187,12 @@ static err ion_add(struct reading *g, int line, const struct span *f, size_t cou
         return ERR_OK;
     TRY(ion_interval(g, line, f, &raw));
     const struct contact *c = &raw.contact;
-    if (contact)
-        return raw_add(g, line, c->a, c->b, c->start, c->end, c->rate_bps, 0);
+    if (contact) {
+        raw.contact.delay_us_mean = 0;
+        if (count == 8)
+            TRY(confidence_read(g, line, f[7], &raw.contact));
+        return raw_add(g, line, c);
+    }
     raw.contact.a = MIN(c->a, c->b) == c->a ? c->a : c->b;
     raw.contact.b = c->a == raw.contact.a ? c->b : c->a;
     if (g->range_count >= 2 * (size_t)CONTACT_PLAN_CONTACTS_MAX)
@@ -219,13 +238,12 @@ static err hdtn_node(struct reading *g, int line, double number, uint32_t *out)
 static err hdtn_item(void *context, const struct plan_hdtn_item *i)
 {
     struct reading *g = context;
-    uint32_t a, b;
-    TRY(hdtn_node(g, i->index, i->source, &a));
-    TRY(hdtn_node(g, i->index, i->dest, &b));
-    tai_ns start, end;
-    if (!after(g->reference, i->start_s, &start) || !after(g->reference, i->end_s, &end))
+    struct contact c = {.rate_bps = (uint64_t)i->rate_bps, .delay_us_mean = (uint32_t)(i->owlt_s * 1e6)};
+    TRY(hdtn_node(g, i->index, i->source, &c.a));
+    TRY(hdtn_node(g, i->index, i->dest, &c.b));
+    if (!after(g->reference, i->start_s, &c.start) || !after(g->reference, i->end_s, &c.end))
         return wrong(g, i->index, "a time is beyond the year 2262");
-    return raw_add(g, i->index, a, b, start, end, (uint64_t)i->rate_bps, (uint32_t)(i->owlt_s * 1e6));
+    return raw_add(g, i->index, &c);
 }
 
 /* ---- all ---- */
@@ -302,8 +320,8 @@ static err contacts_make(struct reading *g, struct contact_plan *out)
             continue;
         }
         if (last->end == c->start && last->rate_bps != c->rate_bps && c->end - c->start > NS_PER_MS) {
-            out->contacts[out->count] = *c; /* a change of rate: the later contact has all but the shared instant */
-            out->contacts[out->count++].start += NS_PER_MS;
+            out->contacts[out->count] = *c; /* a change of rate: the later contact has all but the shared instant, so the link stands on */
+            out->contacts[out->count++].start += 1;
             begun = c->start;
             continue;
         }
@@ -312,6 +330,7 @@ static err contacts_make(struct reading *g, struct contact_plan *out)
             return wrong(g, g->raws[k].line, "this contact overlaps another of the pair that has another rate");
         last->rate_bps = MIN(last->rate_bps, c->rate_bps);
         last->delay_us_mean = MAX(last->delay_us_mean, c->delay_us_mean);
+        last->doubt_permille = MAX(last->doubt_permille, c->doubt_permille);
         last->end = MAX(last->end, c->end);
     }
     return out->count <= CONTACT_PLAN_CONTACTS_MAX ? ERR_OK : wrong(g, 1, "more than four million contacts");

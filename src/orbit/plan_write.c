@@ -35,7 +35,7 @@ void contact_plan_write_begin(struct contact_plan_writer *w)
     time_utc_text(w->reference, 0, utc);
     switch (w->format) {
     case CONTACT_PLAN_CSV:
-        text_add(w->out, "start,end,a,b,rate_bps,delay_us,kind\n");
+        text_add(w->out, "start,end,a,b,rate_bps,delay_us,kind,confidence\n");
         return;
     case CONTACT_PLAN_IONRC:
         text_printf(w->out, "# Contact plan of noct; second 0 is %s.\n@ %.4s/%.2s/%.2s-%.8s\n", utc, utc, utc + 5, utc + 8, utc + 11);
@@ -55,6 +55,26 @@ static void node_write(const struct contact_plan_writer *w, uint32_t node)
         text_printf(w->out, "%u", node);
 }
 
+static void confidence_write(const struct contact_plan_writer *w, const struct contact *c)
+{
+    unsigned sure = 1000u - MIN(c->doubt_permille, (uint16_t)1000);
+    if (sure == 1000)
+        text_add_char(w->out, '1');
+    else
+        text_printf(w->out, "0.%03u", sure);
+}
+
+static void ion_contact(const struct contact_plan_writer *w, const struct contact *c, bool back, long long start_s, long long end_s)
+{
+    text_printf(w->out, "a contact +%lld +%lld %u %u %llu", start_s, end_s, back ? c->b : c->a, back ? c->a : c->b,
+                (unsigned long long)c->rate_bps / 8);
+    if (c->doubt_permille) {
+        text_add_char(w->out, ' ');
+        confidence_write(w, c);
+    }
+    text_add_char(w->out, '\n');
+}
+
 static void csv_write(struct contact_plan_writer *w, const struct contact *c)
 {
     char start[40], end[40];
@@ -64,7 +84,9 @@ static void csv_write(struct contact_plan_writer *w, const struct contact *c)
     node_write(w, c->a);
     text_add_char(w->out, ',');
     node_write(w, c->b);
-    text_printf(w->out, ",%llu,%u,%s\n", (unsigned long long)c->rate_bps, c->delay_us_mean, kind_name(c->kind));
+    text_printf(w->out, ",%llu,%u,%s,", (unsigned long long)c->rate_bps, c->delay_us_mean, kind_name(c->kind));
+    confidence_write(w, c);
+    text_add_char(w->out, '\n');
     w->written++;
 }
 
@@ -76,9 +98,8 @@ static unsigned light_seconds(const struct contact *c)
 
 static void ionrc_write(struct contact_plan_writer *w, const struct contact *c, long long start_s, long long end_s)
 {
-    unsigned long long bytes_s = c->rate_bps / 8;
-    text_printf(w->out, "a contact +%lld +%lld %u %u %llu\n", start_s, end_s, c->a, c->b, bytes_s);
-    text_printf(w->out, "a contact +%lld +%lld %u %u %llu\n", start_s, end_s, c->b, c->a, bytes_s);
+    ion_contact(w, c, false, start_s, end_s);
+    ion_contact(w, c, true, start_s, end_s);
     text_printf(w->out, "a range +%lld +%lld %u %u %u\n", start_s, end_s, c->a, c->b, light_seconds(c));
     w->written++;
 }
@@ -100,8 +121,8 @@ void contact_plan_write_contact(struct contact_plan_writer *w, const struct cont
         csv_write(w, c);
         return;
     }
-    tai_ns from = MAX(c->start - w->reference, (tai_ns)0), until = c->end - w->reference;
-    long long start_s = (from + NS_PER_S - 1) / NS_PER_S, end_s = until / NS_PER_S;
+    tai_ns from = MAX(c->start - w->reference - 1, (tai_ns)0), until = c->end - w->reference;
+    long long start_s = (from + NS_PER_S - 1) / NS_PER_S /* where the rate changes, one begins 1 ns after the other's end */, end_s = until / NS_PER_S;
     if (end_s <= start_s)
         return;
     if (w->format == CONTACT_PLAN_IONRC)

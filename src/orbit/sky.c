@@ -47,11 +47,8 @@ static err rules_check(const struct link_rules *r)
     if (!between(r->min_elevation_rad, -0.5, M_PI / 2.0) ||
         !between(r->graze_min_km, 0.0, 10000.0) || !between(r->range_max_km, 1.0, 1e9) ||
         !between(r->cross_plane_latitude_max_deg, 0.0, 90.0) || !between(r->sun_exclusion_rad, 0.0, M_PI / 2.0) ||
-        !between(r->field_of_regard_rad, 0.0, M_PI) || !between(r->slew_max_rad_s, 0.0, 1e3) || r->ladder_count > SKY_LADDER_MAX)
+        !between(r->field_of_regard_rad, 0.0, M_PI) || !between(r->slew_max_rad_s, 0.0, 1e3))
         return ERR_INVALID;
-    for (uint32_t k = 0; k < r->ladder_count; k++)
-        if (!(r->ladder[k].range_km > (k ? r->ladder[k - 1].range_km : 0.0)) || r->ladder[k].rate_bps == 0)
-            return ERR_INVALID;
     return ERR_OK;
 }
 

@@ -47,12 +47,26 @@ enum link_topology {
 
 struct contact_plan; /* orbit/plan_io.h */
 
-/* Up to this range a link between satellites carries this much. */
+/* Up to this range a link carries this much; ranges ascend, the last step holds beyond its range, too. */
 struct rate_step {
-    double range_km;
-    uint64_t rate_bps;
+    uint64_t range_m, rate_bps;
 };
-enum { SKY_LADDER_MAX = 8 };
+enum { SKY_LADDER_MAX = 24 };
+struct rate_ladder {
+    uint32_t count; /* 0: the rules' rate at every range */
+    struct rate_step step[SKY_LADDER_MAX];
+};
+/* The rate at a range, never more than `most_bps`. */
+uint64_t rate_ladder_at(const struct rate_ladder *l, uint64_t range_m, uint64_t most_bps);
+
+struct sky;
+struct contact;
+/* What terminals, weather and jammers make of a contact, as its owner forecasts it. Either may be NULL; both are pure. */
+struct sky_terminals {
+    const void *context;
+    void (*ladder)(const void *context, uint32_t a, uint32_t b, uint8_t kind, struct rate_ladder *out); /* `out` is empty */
+    uint16_t (*doubt)(const void *context, const struct sky *sky, const struct contact *c); /* 0..1000; who and when are known */
+};
 
 struct link_rules {
     enum link_topology topology;
@@ -68,8 +82,7 @@ struct link_rules {
     double sun_exclusion_rad;   /* least angle between the line of sight and the Sun, at both ends */
     double field_of_regard_rad; /* most that the peer may be off the nearest of fore, aft, left and right */
     double slew_max_rad_s;      /* fastest turn of the line of sight in the satellite's own axes */
-    struct rate_step ladder[SKY_LADDER_MAX]; /* ranges ascending; a contact has the rate of its longest range */
-    uint32_t ladder_count;                   /* 0: isl_rate_bps at every range */
+    const struct sky_terminals *terminals; /* borrowed; NULL: the rates above at every range, and all contacts are sure */
     const struct contact_plan *plan; /* borrowed; not NULL: who may link, and when, is said here and not by geometry */
 };
 
@@ -82,9 +95,10 @@ struct contact {
     uint32_t a, b;     /* nodes, a < b */
     tai_ns start, end; /* up while start <= t <= end; end is sky_plan_end() where the plan stops,
                           TIME_NEVER for fibre */
-    uint64_t rate_bps;
+    uint64_t rate_bps; /* with a ladder: to the ground the mean over the window, between satellites that of the longest range */
     uint32_t delay_us_mean; /* one way, mean over the window */
     uint8_t kind;           /* enum link_kind */
+    uint16_t doubt_permille; /* how probable it is that nothing comes of it, as forecast; 0: sure */
 };
 
 /* What a node knows of itself and of others at an instant. */

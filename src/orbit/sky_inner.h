@@ -88,7 +88,6 @@ size_t sky_terminal_margins(const struct sky *sky, const struct sky_motion *a, c
 /* Into how many parts a cell is cut, so that each holds one extremum of these margins at most. */
 enum { SKY_PARTS_MAX = 64 };
 size_t sky_terminal_parts(const struct sky_motion *a, const struct sky_motion *b, double length_s);
-uint64_t sky_ladder_rate(const struct link_rules *r, double range_km);
 
 /* Imported plans (sky_import.c). ERR_INVALID: the plan names a node that the sky has not, or is not in order. */
 err sky_import_pairs(const struct sky *sky, struct sky_pair *pairs, size_t *count) MUST_USE;

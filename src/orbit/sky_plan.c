@@ -112,13 +112,40 @@ static double range_at(const struct sky *sky, const struct sky_pair *p, tai_ns t
     return sky_pair_range_km(sky, p, &a, &b);
 }
 
-/* With a ladder of rates: what the link carries at the longest of its ranges. */
-static void rate_write(const struct sky *sky, struct sky_pair *p, struct contact *c)
+static uint64_t metres(double range_km)
 {
-    if (p->kind != LINK_ISL || sky->rules.ladder_count == 0)
+    return (uint64_t)(fmax(range_km, 0.0) * 1000.0);
+}
+
+/* What crosses in a contact is the mean rate times its length: to the ground rates differ a lot between horizon and zenith. */
+static uint64_t rate_mean(const struct sky *sky, const struct sky_pair *p, const struct contact *c, const struct rate_ladder *l,
+                          uint64_t most_bps)
+{
+    enum { PARTS = 16 };
+    uint64_t sum = 0;
+    for (int k = 0; k < PARTS; k++)
+        sum += rate_ladder_at(l, metres(range_at(sky, p, c->start + (c->end - c->start) / (2 * PARTS) * (2 * k + 1))), most_bps) / PARTS;
+    return MAX(sum, (uint64_t)1);
+}
+
+/* What the terminals make of a contact whose edges are known. */
+static void forecast_write(const struct sky *sky, struct sky_pair *p, struct contact *c)
+{
+    const struct sky_terminals *t = sky->rules.terminals;
+    struct rate_ladder ladder = {0};
+    if (!t || p->kind == LINK_FIBRE)
         return;
-    p->range_most_km = fmax(p->range_most_km, fmax(range_at(sky, p, c->start), range_at(sky, p, c->end)));
-    c->rate_bps = sky_ladder_rate(&sky->rules, p->range_most_km);
+    uint64_t most_bps = p->kind == LINK_ISL ? sky->rules.isl_rate_bps : sky->rules.ground_rate_bps;
+    if (t->ladder)
+        t->ladder(t->context, c->a, c->b, p->kind, &ladder);
+    if (ladder.count > 0 && p->kind == LINK_ISL) {
+        p->range_most_km = fmax(p->range_most_km, fmax(range_at(sky, p, c->start), range_at(sky, p, c->end)));
+        c->rate_bps = rate_ladder_at(&ladder, metres(p->range_most_km), most_bps);
+    } else if (ladder.count > 0) {
+        c->rate_bps = rate_mean(sky, p, c, &ladder, most_bps);
+    }
+    if (t->doubt)
+        c->doubt_permille = MIN(t->doubt(t->context, sky, c), (uint16_t)1000);
 }
 
 static tai_ns edge_time(const struct cell *c, double t_s, bool rising)
@@ -142,7 +169,7 @@ static void contact_close(const struct sky *sky, struct sky_pair *p, tai_ns end)
     if (p->delay_samples == 0)
         delay_add(p, range_at(sky, p, c->start + (end - c->start) / 2));
     delay_write(p, c);
-    rate_write(sky, p, c);
+    forecast_write(sky, p, c);
 }
 
 /* Changes of one margin in a cell; those of terminals are looked for part by part. */
@@ -268,7 +295,7 @@ static void open_contacts_extend(struct sky *sky)
                 (uint32_t)llround(fmax(0.0, range_at(sky, p, c->end)) / LIGHT_KM_S * 1e6);
         else
             delay_write(p, c);
-        rate_write(sky, p, c);
+        forecast_write(sky, p, c);
     }
 }
 
@@ -483,14 +510,10 @@ static uint64_t rules_digest(uint64_t seed, const struct link_rules *r)
     write_u64(&w, r->isl_rate_bps);
     write_u64(&w, r->ground_rate_bps);
     write_u64(&w, r->fibre_rate_bps);
-    if (r->sun_exclusion_rad > 0.0 || r->field_of_regard_rad > 0.0 || r->slew_max_rad_s > 0.0 || r->ladder_count > 0) {
+    if (r->sun_exclusion_rad > 0.0 || r->field_of_regard_rad > 0.0 || r->slew_max_rad_s > 0.0) {
         write_f64(&w, r->sun_exclusion_rad);
         write_f64(&w, r->field_of_regard_rad);
         write_f64(&w, r->slew_max_rad_s);
-        for (uint32_t k = 0; k < r->ladder_count; k++) {
-            write_f64(&w, r->ladder[k].range_km);
-            write_u64(&w, r->ladder[k].rate_bps);
-        }
     }
     ASSERT(writer_ok(&w));
     return hash64_seeded(seed, memory, writer_span(&w).size);
@@ -506,6 +529,8 @@ static uint64_t contact_digest(uint64_t seed, const struct contact *c)
     write_u64(&w, (uint64_t)c->end);
     write_u64(&w, c->rate_bps);
     write_u32(&w, c->delay_us_mean);
+    if (c->doubt_permille)
+        write_u16(&w, c->doubt_permille);
     ASSERT(writer_ok(&w));
     return hash64_seeded(seed, memory, writer_span(&w).size);
 }

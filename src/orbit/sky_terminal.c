@@ -127,10 +127,10 @@ size_t sky_terminal_parts(const struct sky_motion *a, const struct sky_motion *b
     return (size_t)fmax(1.0, fmin(SKY_PARTS_MAX, ceil(turned / PART_RAD)));
 }
 
-uint64_t sky_ladder_rate(const struct link_rules *r, double range_km)
+uint64_t rate_ladder_at(const struct rate_ladder *l, uint64_t range_m, uint64_t most_bps)
 {
-    for (uint32_t k = 0; k < r->ladder_count; k++)
-        if (range_km <= r->ladder[k].range_km)
-            return r->ladder[k].rate_bps;
-    return r->ladder_count ? r->ladder[r->ladder_count - 1].rate_bps : r->isl_rate_bps;
+    for (uint32_t k = 0; k < l->count; k++)
+        if (range_m <= l->step[k].range_m)
+            return MIN(most_bps, l->step[k].rate_bps);
+    return l->count ? MIN(most_bps, l->step[l->count - 1].rate_bps) : most_bps;
 }

@@ -15,9 +15,10 @@ static err tables_take(struct snapshot *s)
     s->satellites = memory_take(s->heap, satellites * sizeof *s->satellites);
     s->motions = memory_take(s->heap, satellites * sizeof *s->motions);
     s->known = memory_take(s->heap, satellites);
+    s->ground_only = memory_take(s->heap, satellites);
     s->station_ecef = memory_take(s->heap, stations * sizeof *s->station_ecef);
     s->station_up = memory_take(s->heap, stations * sizeof *s->station_up);
-    if (!s->satellites || !s->motions || !s->known || !s->station_ecef || !s->station_up)
+    if (!s->satellites || !s->motions || !s->known || !s->ground_only || !s->station_ecef || !s->station_up)
         return ERR_NO_MEMORY;
     double edge = fmax(100.0, s->rules.mesh ? fmin(s->rules.isl_max_km, 3000.0) : 1200.0);
     TRY(cells_init(&s->cells, s->heap, s->satellite_count, edge));
@@ -54,7 +55,7 @@ err snapshot_init(struct snapshot *s, struct heap *heap, const struct elements *
 
 void snapshot_free(struct snapshot *s)
 {
-    void *const blocks[] = {s->satellites, s->motions, s->known, s->station_ecef, s->station_up, s->links};
+    void *const blocks[] = {s->satellites, s->motions, s->known, s->ground_only, s->station_ecef, s->station_up, s->links};
     for (size_t k = 0; k < COUNT_OF(blocks); k++)
         memory_give(s->heap, blocks[k]);
     cells_free(&s->cells);
@@ -110,8 +111,10 @@ static bool sky_numbers_take(struct sky_numbers *n, struct heap *heap, const str
 static err links_of_sky(struct snapshot *s, const struct sky *sky, const uint32_t *number)
 {
     for (size_t k = 0; k < sky->site_count; k++)
-        if (sky->sites[k].site.kind == SITE_SATELLITE)
+        if (sky->sites[k].site.kind == SITE_SATELLITE) {
             s->satellites[number[k]] = sky->sites[k].ephemeris;
+            s->ground_only[number[k]] = sky->sites[k].site.ground_only;
+        }
     for (size_t k = 0; k < sky->pair_count && !s->rules.mesh; k++) {
         const struct sky_pair *p = &sky->pairs[k];
         if (p->kind == LINK_ISL)
@@ -191,7 +194,7 @@ static void join_satellites(struct joining *j, uint32_t a, uint32_t b, bool cros
 static void mesh_found(void *context, uint32_t other)
 {
     struct joining *j = context;
-    if (other > j->from)
+    if (other > j->from && !j->s->ground_only[other])
         join_satellites(j, j->from, other, false);
 }
 
@@ -226,7 +229,7 @@ static err graph_build(struct snapshot *s)
         join_satellites(&j, s->links[k].a, s->links[k].b, s->links[k].cross_plane);
     cells_build(&s->cells, s->satellite_count, position, s);
     for (j.from = 0; s->rules.mesh && j.from < s->satellite_count && j.result == ERR_OK; j.from++)
-        if (s->known[j.from])
+        if (s->known[j.from] && !s->ground_only[j.from])
             cells_near(&s->cells, s->motions[j.from].r, s->rules.isl_max_km, j.from, mesh_found, &j);
     double reach = ground_reach_km(s);
     for (j.from = 0; j.from < s->station_count && j.result == ERR_OK; j.from++)

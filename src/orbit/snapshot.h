@@ -34,6 +34,7 @@ struct snapshot {
     struct snapshot_rules rules;
     uint32_t satellite_count, station_count;
     struct ephemeris *satellites;
+    bool *ground_only; /* satellites that a mesh does not link to others */
     double (*station_ecef)[3], (*station_up)[3];
     struct snapshot_link *links;
     size_t link_count, link_capacity;

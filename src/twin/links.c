@@ -36,7 +36,7 @@ struct link_end {
     uint32_t serials, attempts;
     bool tracked;       /* tracking was lost a moment ago: the peer is near where it was (the leading end keeps that) */
     uint64_t rate_bps;  /* of the plan */
-    struct terminal_steps *steps; /* rates by distance; NULL: the plan's */
+    struct rate_ladder *steps; /* rates by distance; NULL: the plan's */
     bool steps_known;
     struct aim aims[2];
     uint32_t lossy_epoch; /* of the next loss of tracking that stands in the queue */
@@ -198,8 +198,8 @@ static void rate_prepare(struct link_end *l, const struct contact *c)
     if (!l->steps_known)
         l->steps = terminal_steps_of(w, l->node->id, l->peer->id, (enum link_kind)c->kind);
     l->steps_known = true;
-    bool by_range = l->steps && c->kind == LINK_ISL && !w->scenario->links.plan; /* an imported plan says what it says */
-    l->rate_bps = by_range ? w->scenario->links.isl_rate_bps : c->rate_bps;
+    const struct link_rules *rules = &w->scenario->links;
+    l->rate_bps = !l->steps ? c->rate_bps : c->kind == LINK_ISL ? rules->isl_rate_bps : rules->ground_rate_bps;
 }
 
 static uint64_t line_rate_bps(struct link_end *l)

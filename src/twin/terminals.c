@@ -8,8 +8,6 @@
 
 #define CLOUDS_AHEAD (48 * NS_PER_HOUR)
 #define JAM_LOOK_AGAIN (30 * NS_PER_S)
-#define SIDELOBE_DB 20.0 /* of a satellite's receiving antenna towards a jammer elsewhere on the ground */
-#define JAMMER_ELEVATION_SIN 0.0872 /* 5 degrees */
 enum { KEY_ACQUIRE = 201, KEY_LOSS = 202 };
 
 static uint64_t pair_key(const struct world *w, node_id a, node_id b, uint64_t process)
@@ -24,58 +22,26 @@ static node_id satellite_of(const struct world *w, node_id a, node_id b)
 
 bool terminal_is_optical(const struct world *w, node_id a, node_id b, enum link_kind kind)
 {
-    return kind == LINK_ISL || (kind == LINK_GROUND && scenario_member(w->scenario, satellite_of(w, a, b))->ground_optical);
+    return scenario_link_is_optical(w->scenario, a, b, kind);
 }
 
 /* ---- rates -------------------------------------------------------------------------------------------------------- */
 
-static void isl_steps(const struct world *w, node_id a, node_id b, struct terminal_steps *out)
+struct rate_ladder *terminal_steps_of(const struct world *w, node_id a, node_id b, enum link_kind kind)
 {
-    const struct member *x = scenario_member(w->scenario, a), *y = scenario_member(w->scenario, b);
-    out->count = optical_ladder(&x->optical, &y->optical, 0.0, out->step);
-}
-
-/* The way to a satellite at a height, from straight above to the lowest elevation, in equal steps of distance. */
-static void ground_steps(const struct world *w, node_id satellite, node_id gateway, struct terminal_steps *out)
-{
-    const struct scenario *s = w->scenario;
-    const struct member *m = scenario_member(s, satellite);
-    double height_km = scenario_altitude_km(s, satellite), least = s->links.min_elevation_rad, ground = WGS84_RADIUS_KM;
-    double far_km = scenario_slant_km(height_km, least);
-    for (uint32_t i = 0; i < TERMINAL_STEPS; i++) {
-        double km = height_km + (far_km - height_km) * (i + 1) / TERMINAL_STEPS;
-        double sine = (height_km * height_km + 2.0 * ground * height_km - km * km) / (2.0 * ground * km);
-        double elevation = asin(fmax(sin(least), fmin(1.0, sine)));
-        uint64_t rate = m->ground_optical
-                            ? optical_rate_bps(&m->optical, &m->optical, km, cloud_air_loss_db(&s->clouds[gateway - s->satellite_count - 1], elevation))
-                            : radio_rate_bps(&m->radio, s->gateway_gain_over_temperature_db_k, km, elevation);
-        out->step[out->count++] = (struct optical_step){rate, (uint64_t)(km * 1000.0)};
-    }
-    out->step[out->count - 1].range_m = UINT64_MAX; /* the plan says where it ends */
-}
-
-struct terminal_steps *terminal_steps_of(const struct world *w, node_id a, node_id b, enum link_kind kind)
-{
-    if (!w->scenario->rates_by_terminals || (kind != LINK_ISL && kind != LINK_GROUND))
+    struct rate_ladder ladder;
+    scenario_ladder(w->scenario, a, b, kind, &ladder);
+    if (ladder.count == 0)
         return NULL;
-    struct terminal_steps *steps = calloc(1, sizeof *steps);
+    struct rate_ladder *steps = malloc(sizeof *steps);
     ASSERT(steps != NULL);
-    if (kind == LINK_ISL)
-        isl_steps(w, a, b, steps);
-    else
-        ground_steps(w, satellite_of(w, a, b), satellite_of(w, a, b) == a ? b : a, steps);
+    *steps = ladder;
     return steps;
 }
 
-uint64_t terminal_rate_bps(const struct terminal_steps *steps, uint64_t plan_bps, duration_ns light)
+uint64_t terminal_rate_bps(const struct rate_ladder *steps, uint64_t plan_bps, duration_ns light)
 {
-    if (!steps)
-        return plan_bps;
-    uint64_t range_m = (uint64_t)((double)light * (LIGHT_KM_S * 1e-6)); /* ns times m/ns */
-    for (uint32_t i = 0; i < steps->count; i++)
-        if (range_m <= steps->step[i].range_m)
-            return MIN(plan_bps, steps->step[i].rate_bps);
-    return steps->count ? MIN(plan_bps, steps->step[steps->count - 1].rate_bps) : plan_bps;
+    return steps ? rate_ladder_at(steps, (uint64_t)((double)light * (LIGHT_KM_S * 1e-6)), plan_bps) : plan_bps; /* ns times m/ns */
 }
 
 /* ---- clouds and jammers ------------------------------------------------------------------------------------------- */
@@ -84,41 +50,10 @@ static bool clouded(const struct world *w, node_id a, node_id b, tai_ns wall, ta
 {
     const struct scenario *s = w->scenario;
     node_id satellite = satellite_of(w, a, b), gateway = satellite == a ? b : a;
-    const struct cloud_site *site = &s->clouds[gateway - s->satellite_count - 1];
+    const struct cloud_site *site = scenario_cloud(s, a, b);
     tai_ns change = cloud_change(site, w->seed, gateway, wall, wall + CLOUDS_AHEAD);
     *next = MIN(*next, MIN(change, wall + CLOUDS_AHEAD));
     return cloud_blocked(site, w->seed, gateway, wall);
-}
-
-static double between_km(const double a[3], const double b[3])
-{
-    double d[3] = {b[0] - a[0], b[1] - a[1], b[2] - a[2]};
-    return sqrt(vector_dot(d, d));
-}
-
-/* Whole millibels decide. Whether the receiver at r, which looks at `peer`, is louder with the jammer than with its peer. */
-static bool drowned(const struct scenario_jammer *j, const struct member *m, const struct member *sender, double gateway_eirp_dbw,
-                    const double r[3], const double peer[3])
-{
-    double up[3], to_jammer[3], to_peer[3], range = between_km(r, j->ecef_km), peer_range = between_km(r, peer), length = sqrt(vector_dot(j->ecef_km, j->ecef_km));
-    for (int k = 0; k < 3; k++) {
-        up[k] = j->ecef_km[k] / length;
-        to_jammer[k] = (j->ecef_km[k] - r[k]) / range;
-        to_peer[k] = (peer[k] - r[k]) / peer_range;
-    }
-    if (-vector_dot(up, to_jammer) < JAMMER_ELEVATION_SIN)
-        return false; /* the jammer does not see the receiver */
-    double margin;
-    if (j->optical) {
-        double cosine = fmax(-1.0, fmin(1.0, vector_dot(to_jammer, to_peer)));
-        struct optical_budget b = optical_budget_of(&sender->optical, &m->optical, peer_range, 0.0);
-        margin = optical_jam_margin_db(&b, &m->optical, 1.0, j->eirp_dbw, range, acos(cosine));
-    } else {
-        struct radio_terminal uplink = m->radio;
-        uplink.eirp_dbw = gateway_eirp_dbw;
-        margin = radio_jam_margin_db(&uplink, radio_mode_at(0), peer_range, j->eirp_dbw, range, SIDELOBE_DB);
-    }
-    return floor(margin * 100.0 + 0.5) < 0.0;
 }
 
 static bool jammed(const struct world *w, node_id a, node_id b, bool optical, tai_ns wall, tai_ns *next)
@@ -127,21 +62,12 @@ static bool jammed(const struct world *w, node_id a, node_id b, bool optical, ta
     bool bad = false;
     for (size_t i = 0; i < s->jammer_count; i++) {
         const struct scenario_jammer *j = &s->jammers[i];
-        double r[2][3];
         if (wall < j->start)
             *next = MIN(*next, j->start);
         if (j->optical != optical || wall < j->start || wall >= j->end)
             continue;
         *next = MIN(*next, MIN(j->end, wall + JAM_LOOK_AGAIN));
-        if (!sky_place(w->sky, a, wall, r[0]) || !sky_place(w->sky, b, wall, r[1]))
-            continue;
-        for (int end = 0; end < 2; end++) { /* a satellite's receiver is what is jammed; a gateway's looks up */
-            node_id here = end ? b : a, peer = end ? a : b;
-            if (scenario_is_gateway(s, here))
-                continue;
-            const struct member *m = scenario_member(s, here), *sender = scenario_is_gateway(s, peer) ? m : scenario_member(s, peer);
-            bad = bad || drowned(j, m, sender, s->gateway_eirp_dbw, r[end], r[!end]);
-        }
+        bad = bad || scenario_drowned(s, j, w->sky, a, b, wall);
     }
     return bad;
 }
@@ -152,7 +78,7 @@ bool terminal_open(const struct world *w, node_id a, node_id b, enum link_kind k
     if (kind != LINK_ISL && kind != LINK_GROUND)
         return true;
     bool optical = terminal_is_optical(w, a, b, kind);
-    bool cloud = kind == LINK_GROUND && optical && w->scenario->clouds_on && clouded(w, a, b, wall, next);
+    bool cloud = scenario_link_is_clouded(w->scenario, a, b, kind) && clouded(w, a, b, wall, next);
     return !(w->scenario->jammer_count > 0 && jammed(w, a, b, optical, wall, next)) && !cloud;
 }
 

@@ -14,13 +14,6 @@
 
 #include "twin/world.h"
 
-enum { TERMINAL_STEPS = 24 };
-
-struct terminal_steps { /* rates by distance: the first step that reaches far enough counts */
-    uint32_t count;
-    struct optical_step step[TERMINAL_STEPS];
-};
-
 struct aim { /* where a telescope looks: radial, along the track, across it */
     double axis[3];
 };
@@ -29,8 +22,8 @@ struct aim { /* where a telescope looks: radial, along the track, across it */
 bool terminal_open(const struct world *w, node_id a, node_id b, enum link_kind kind, tai_ns wall, tai_ns *next);
 
 /* NULL: the plan's rate counts. The caller frees it. */
-struct terminal_steps *terminal_steps_of(const struct world *w, node_id a, node_id b, enum link_kind kind);
-uint64_t terminal_rate_bps(const struct terminal_steps *steps, uint64_t plan_bps, duration_ns light);
+struct rate_ladder *terminal_steps_of(const struct world *w, node_id a, node_id b, enum link_kind kind);
+uint64_t terminal_rate_bps(const struct rate_ladder *steps, uint64_t plan_bps, duration_ns light);
 
 bool terminal_is_optical(const struct world *w, node_id a, node_id b, enum link_kind kind);
 /* The search until the beams meet, after the telescopes have turned for *slew. `aims` hold where they looked, and will. */

@@ -89,6 +89,53 @@ static void a_transmission_may_end_with_its_contact_but_not_later(void **state)
     assert_true(route_cross(list, 0, 0, 8, NULL, &departure) == TIME_NEVER);
 }
 
+static void surer_contacts_win_unless_they_are_much_later(void **state)
+{
+    (void)state;
+    /* 4 is met by 2 soon, if the sky is clear (0.4), and by 3 surely, later. */
+    struct hand_plan p = {.count = 4};
+    struct route r;
+    struct route_way way;
+    hand_contact(&p, 1, 2, 0, 9000 * S, 1000000000, 1000);
+    hand_contact(&p, 1, 3, 0, 9000 * S, 1000000000, 1000);
+    hand_contact(&p, 2, 4, 300 * S, 900 * S, 1000000000, 1000);
+    hand_contact(&p, 3, 4, 1200 * S, 1800 * S, 1000000000, 1000);
+    open_route(&r, &p, 1);
+    assert_true(route_to(&r, ROUTE_SMALL, 0, 4, &way) && way.first == 2 && way.arrival < 301 * S);
+    p.contacts[2][4][0].doubt_permille = 600; /* 18 minutes on average: the sure one is only 15 later */
+    route_stale(&r);
+    assert_true(route_to(&r, ROUTE_SMALL, 0, 4, &way) && way.first == 3 && way.arrival < 1201 * S);
+    p.contacts[2][4][0].doubt_permille = 400; /* 12 minutes: worth the try */
+    route_stale(&r);
+    assert_true(route_to(&r, ROUTE_SMALL, 0, 4, &way) && way.first == 2);
+    assert_true(way.arrival >= 300 * S + ROUTE_AGAIN_NS * 2 / 5 && way.arrival < 301 * S + ROUTE_AGAIN_NS * 2 / 5);
+    p.contacts[2][4][0].doubt_permille = 1000;
+    route_stale(&r);
+    assert_true(route_to(&r, ROUTE_SMALL, 400 * S, 4, &way) && way.first == 3); /* no word of it yet */
+    /* Long after it began nobody called it lost: it stands. */
+    route_stale(&r);
+    assert_true(route_to(&r, ROUTE_SMALL, 500 * S, 4, &way) && way.first == 2 && way.open && way.arrival < 501 * S);
+    assert_true(route_check(&r));
+    route_free(&r);
+    /* An own link that stands leaves no doubt. */
+    p.contacts[1][2][0].doubt_permille = 900;
+    open_route(&r, &p, 1);
+    assert_true(route_to(&r, ROUTE_SMALL, 0, 2, &way) && way.first == 2 && way.arrival < S);
+    route_set_linked(&r, 2, false);
+    assert_true(route_to(&r, ROUTE_SMALL, 0, 2, &way) && way.arrival > ROUTE_AGAIN_NS * 9 / 10);
+    route_free(&r);
+    struct route_sky sky = hand_sky(&p); /* large skies do the same */
+    assert_int_equal(route_init_far(&r, &heap, &sky, 1, NS_PER_MS, 2 * S), ERR_OK);
+    route_set_linked(&r, 2, true);
+    route_set_linked(&r, 3, true);
+    p.contacts[2][4][0].doubt_permille = 600;
+    assert_true(route_to(&r, ROUTE_SMALL, 0, 4, &way) && way.first == 3);
+    p.contacts[2][4][0].doubt_permille = 0;
+    route_stale(&r);
+    assert_true(route_to(&r, ROUTE_SMALL, 0, 4, &way) && way.first == 2);
+    route_free(&r);
+}
+
 static void a_large_bundle_takes_the_wide_way(void **state)
 {
     (void)state;
@@ -261,6 +308,7 @@ int main(void)
         cmocka_unit_test(waits_for_the_contact_that_brings_it_there_first),
         cmocka_unit_test(of_equal_arrivals_the_fewest_hops_win),
         cmocka_unit_test(a_transmission_may_end_with_its_contact_but_not_later),
+        cmocka_unit_test(surer_contacts_win_unless_they_are_much_later),
         cmocka_unit_test(a_large_bundle_takes_the_wide_way),
         cmocka_unit_test(goes_around_closed_nodes_lost_edges_and_own_links_that_are_down),
         cmocka_unit_test(a_lost_cable_is_no_way_at_all),

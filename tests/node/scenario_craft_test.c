@@ -162,19 +162,21 @@ static void terminals_must_carry_what_the_plan_promises(void **state)
     struct scenario *s = good(FLEET "terminals: {rates: ladder}\nlinks: {elevation_min_deg: 10}\n");
     assert_true(s->rates_by_terminals && s->clouds_on && s->jammer_count == 0);
     /* Nodes count on what the lasers carry: 10 Gb/s is all that the links allow here, at every range. */
-    assert_true(s->links.ladder_count == 1 && s->links.ladder[0].rate_bps == 10000000000 && s->links.ladder[0].range_km == 5000);
+    struct rate_ladder l;
+    scenario_ladder(s, 1, 2, LINK_ISL, &l);
+    assert_true(s->links.terminals->ladder && !s->links.terminals->doubt && rate_ladder_at(&l, 5000000, s->links.isl_rate_bps) == 10000000000);
     assert_true(scenario_altitude_km(s, 1) > 530 && scenario_altitude_km(s, 1) < 560);
     assert_true(scenario_slant_km(550, 0.0) > 2700 && scenario_slant_km(550, 0.0) < 2710 && (int)scenario_slant_km(550, 1.5707963) == 550);
     scenario_free(s);
     s = good(HEAD "constellation:\n" SHELL ", prefix: a}\n" SHELL ", prefix: b, craft: cubesat-12u}\n" GROUND
                   "links: {elevation_min_deg: 20, isl_rate_gbps: 100, range_max_km: 1500}\nterminals: {rates: ladder}\n");
     const struct member *box = scenario_member(s, 1), *cube = scenario_member(s, 3);
-    for (uint32_t k = 0; k < s->links.ladder_count; k++) {
-        double km = s->links.ladder[k].range_km;
-        uint64_t least = MIN(optical_rate_bps(&box->optical, &cube->optical, km, 0), optical_rate_bps(&cube->optical, &cube->optical, km, 0));
-        assert_true(s->links.ladder[k].rate_bps == MIN(least, optical_rate_bps(&box->optical, &box->optical, km, 0)) && least > 0);
+    for (node_id other = 2; other <= 3; other++) { /* each pair has the rate of its own terminals */
+        scenario_ladder(s, 1, other, LINK_ISL, &l);
+        assert_true(l.count >= 1);
+        for (double km = 50; km <= 1500; km += 50)
+            assert_true(rate_ladder_at(&l, (uint64_t)(km * 1000), UINT64_MAX) == optical_rate_bps(&box->optical, other == 3 ? &cube->optical : &box->optical, km, 0));
     }
-    assert_true(s->links.ladder_count >= 2 && s->links.ladder[s->links.ladder_count - 1].range_km == 1500);
     scenario_free(s);
     bad(FLEET "links: {range_max_km: 20000}\nterminals: {rates: ladder}\n", 8, "the lasers of box-4kw and box-4kw reach 10068 km");
     bad(FLEET "craft: {terminals: {radio: {rain_db: 20}}}\nterminals: {rates: ladder}\n", 8, "carries nothing to the ground");

@@ -92,6 +92,45 @@ static void what_is_written_reads_back_and_is_written_alike(void **state)
     }
 }
 
+static void doubts_survive_where_the_format_has_them(void **state)
+{
+    (void)state;
+    struct contact_plan plan;
+    struct parse_error error = {0};
+    const char *csv = "start,end,a,b,rate_bps,delay_us,kind,confidence\n"
+                      "2026-11-21T06:00:00.000Z,2026-11-21T06:10:00.000Z,pearl-1,munich,1000000,2000,ground,0.400\n"
+                      "2026-11-21T07:00:00.000Z,2026-11-21T07:10:00.000Z,pearl-1,munich,1000000,2000,ground,1\n";
+    assert_int_equal(read(CONTACT_PLAN_CSV, csv, &plan, &error), ERR_OK);
+    assert_true(plan.count == 2 && plan.contacts[0].doubt_permille == 600 && plan.contacts[1].doubt_permille == 0);
+    for (enum contact_plan_format format = CONTACT_PLAN_CSV; format <= CONTACT_PLAN_IONRC; format++) {
+        struct sky sky;
+        struct text out = text_new(NULL, 1 << 16);
+        struct contact_plan again;
+        sky_make(&sky, &plan);
+        struct contact_plan_writer w = {.format = format, .reference = START, .sky = &sky, .out = &out};
+        contact_plan_write_begin(&w);
+        for (size_t k = 0; k < plan.count; k++) {
+            struct contact c = plan.contacts[k];
+            c.kind = LINK_GROUND;
+            contact_plan_write_contact(&w, &c);
+        }
+        contact_plan_write_end(&w);
+        if (format == CONTACT_PLAN_CSV)
+            assert_string_equal(text_string(&out), csv);
+        else
+            assert_non_null(strstr(text_string(&out), "a contact +0 +600 101 1 125000 0.400\n"));
+        assert_int_equal(read(format, text_string(&out), &again, &error), ERR_OK);
+        assert_true(again.count == 2 && again.contacts[0].doubt_permille == 600 && again.contacts[1].doubt_permille == 0);
+        contact_plan_free(&again);
+        text_free(&out);
+        sky_free(&sky);
+    }
+    contact_plan_free(&plan);
+    assert_int_equal(read(CONTACT_PLAN_CSV, "start,end,a,b,rate_bps,delay_us,kind,confidence\n2026-11-21T06:00:00Z,2026-11-21T06:10:00Z,1,2,1,2,isl,1.1\n", &plan, &error),
+                     ERR_INVALID);
+    assert_true(error.line == 2 && strstr(error.text, "0 to 1"));
+}
+
 static void an_imported_plan_takes_the_place_of_geometry(void **state)
 {
     (void)state;
@@ -140,7 +179,7 @@ static void either_direction_makes_the_link_and_rates_may_change(void **state)
                      ERR_OK);
     assert_int_equal(plan.count, 2);
     assert_true(plan.contacts[0].start == START + 10 * NS_PER_S && plan.contacts[0].end == START + 30 * NS_PER_S);
-    assert_true(plan.contacts[1].start == START + 30 * NS_PER_S + NS_PER_MS && plan.contacts[1].rate_bps == 900);
+    assert_true(plan.contacts[1].start == START + 30 * NS_PER_S + 1 && plan.contacts[1].rate_bps == 900);
     contact_plan_free(&plan);
 }
 
@@ -155,7 +194,7 @@ static void two_ways_of_different_rate_are_one_contact_of_the_lower_also_after_a
                      ERR_OK);
     assert_int_equal(plan.count, 2);
     assert_true(plan.contacts[0].rate_bps == 800 && plan.contacts[1].rate_bps == 400);
-    assert_true(plan.contacts[1].start == START + 10 * NS_PER_S + NS_PER_MS);
+    assert_true(plan.contacts[1].start == START + 10 * NS_PER_S + 1);
     assert_int_equal(contact_plan_check(&plan), ERR_OK);
     contact_plan_free(&plan);
 }
@@ -217,6 +256,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_written_reads_back_and_is_written_alike),
+        cmocka_unit_test(doubts_survive_where_the_format_has_them),
         cmocka_unit_test(an_imported_plan_takes_the_place_of_geometry),
         cmocka_unit_test(either_direction_makes_the_link_and_rates_may_change),
         cmocka_unit_test(two_ways_of_different_rate_are_one_contact_of_the_lower_also_after_a_change),

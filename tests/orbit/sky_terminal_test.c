@@ -140,15 +140,29 @@ static void all_limits_hold_together(void **state)
     rules_hold(&rules, 50);
 }
 
+static void two_rates(const void *context, uint32_t a, uint32_t b, uint8_t kind, struct rate_ladder *out)
+{
+    (void)context;
+    assert_true(a < b && kind != LINK_FIBRE);
+    *out = (struct rate_ladder){2, {{kind == LINK_ISL ? 2500000 : 1000000, 100000000000}, {6000000, 10000000000}}};
+}
+
+static uint16_t doubt_by_node(const void *context, const struct sky *sky, const struct contact *c)
+{
+    assert_ptr_equal(sky, context);
+    assert_true(c->start < c->end);
+    return (uint16_t)c->a;
+}
+
 static void a_ladder_gives_the_rate_of_the_longest_range(void **state)
 {
     (void)state;
     struct link_rules rules = rules_of(0, 0, 0);
     struct sky sky;
     size_t count, slow = 0, fast = 0;
-    rules.ladder[0] = (struct rate_step){2500, 100000000000};
-    rules.ladder[1] = (struct rate_step){6000, 10000000000};
-    rules.ladder_count = 2;
+    const struct sky_terminals terminals = {&sky, two_rates, doubt_by_node};
+    rules.terminals = &terminals;
+    rules.isl_rate_bps = 200000000000;
     rules.range_max_km = 6000;
     sky_make(&sky, &rules);
     assert_int_equal(sky_plan_extend(&sky, START + 30 * NS_PER_MINUTE), ERR_OK);
@@ -157,15 +171,45 @@ static void a_ladder_gives_the_rate_of_the_longest_range(void **state)
         for (size_t i = 0; i < count; i++) {
             double most = fmax(sky_range_km(&sky, c[i].a, c[i].b, c[i].start), sky_range_km(&sky, c[i].a, c[i].b, c[i].end));
             assert_true(c[i].rate_bps == 10000000000 || (c[i].rate_bps == 100000000000 && most <= 2500));
+            assert_int_equal(c[i].doubt_permille, MIN(c[i].a, 1000u));
             slow += c[i].rate_bps == 10000000000;
             fast += c[i].rate_bps == 100000000000;
         }
     }
     assert_true(slow > 0 && slow + fast > 100);
     sky_free(&sky);
-    rules.ladder[1].range_km = 100; /* not ascending */
-    static struct site one = {.node = 1, .kind = SITE_GROUND};
-    assert_int_equal(sky_init(&sky, NULL, &one, 1, &rules, START), ERR_INVALID);
+}
+
+static void a_pass_has_the_mean_rate_of_the_ladder(void **state)
+{
+    (void)state;
+    struct link_rules rules = rules_of(0, 0, 0);
+    struct sky sky;
+    struct site sites[2] = {{.node = 1, .kind = SITE_SATELLITE, .name = "sat"},
+                            {.node = 2, .kind = SITE_GROUND, .name = "gw", .latitude_deg = 50, .longitude_deg = 10}};
+    sites[0].elements = (struct elements){.epoch = START, .mean_motion_rev_day = 15.0, .inclination_deg = 53, .eccentricity = 1e-4};
+    const struct sky_terminals terminals = {&sky, two_rates, NULL};
+    rules.terminals = &terminals;
+    rules.ground_rate_bps = 50000000000; /* never more than that */
+    assert_int_equal(sky_init(&sky, NULL, sites, 2, &rules, START), ERR_OK);
+    assert_int_equal(sky_plan_extend(&sky, START + NS_PER_DAY), ERR_OK);
+    size_t count, mixed = 0;
+    const struct contact *c = sky_contacts(&sky, 1, 2, &count);
+    assert_true(count >= 3);
+    for (size_t i = 0; i < count; i++) {
+        double sum = 0;
+        enum { SAMPLES = 2000 };
+        for (int k = 0; k < SAMPLES; k++) {
+            tai_ns t = c[i].start + (c[i].end - c[i].start) / SAMPLES * k;
+            sum += sky_range_km(&sky, 1, 2, t) <= 1000.0 ? 5e10 : 1e10;
+        }
+        double off = ((double)c[i].rate_bps - sum / SAMPLES) / 4e10;
+        assert_true(off > -0.13 && off < 0.13); /* two edges, each within a sixteenth */
+        mixed += c[i].rate_bps > 10000000000 && c[i].rate_bps < 50000000000;
+        assert_int_equal(c[i].doubt_permille, 0);
+    }
+    assert_true(mixed > 0);
+    sky_free(&sky);
 }
 
 int main(void)
@@ -173,7 +217,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(links_keep_away_from_the_sun),        cmocka_unit_test(links_keep_within_the_field_of_regard),
         cmocka_unit_test(links_turn_no_faster_than_terminals_can), cmocka_unit_test(all_limits_hold_together),
-        cmocka_unit_test(a_ladder_gives_the_rate_of_the_longest_range),
+        cmocka_unit_test(a_ladder_gives_the_rate_of_the_longest_range), cmocka_unit_test(a_pass_has_the_mean_rate_of_the_ladder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

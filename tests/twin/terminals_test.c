@@ -44,7 +44,7 @@ static void lines_have_the_rate_of_the_ladder_at_their_distance(void **state)
     (void)state;
     struct world *w = open(FLEET "terminals: {rates: ladder}\n");
     const struct optical_terminal *t = &scenario_member(w->scenario, BOX)->optical;
-    struct terminal_steps *steps = terminal_steps_of(w, BOX, BOX_NEXT, LINK_ISL);
+    struct rate_ladder *steps = terminal_steps_of(w, BOX, BOX_NEXT, LINK_ISL);
     assert_non_null(steps);
     for (double km = 100; km < 9000; km += 97)
         assert_true(terminal_rate_bps(steps, UINT64_MAX, LIGHT(km)) == optical_rate_bps(t, t, km, 0.0));
