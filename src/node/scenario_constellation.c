@@ -139,12 +139,15 @@ static err shell_walker(struct scenario_reader *p, const yaml_node_t *n, const s
     if (walker_check(&w) != ERR_OK)
         return yaml_fail(&p->yaml, n, "this is no Walker constellation: `count` must be a multiple of `planes`, `phasing` below `planes`");
     uint32_t per_plane = sh->count / sh->planes, base = plane_base(p);
+    size_t first = p->scenario->site_count;
     for (uint32_t i = 0; i < sh->count; i++) {
         struct elements e;
         if (walker_elements(&w, i, &e) != ERR_OK)
             return yaml_fail(&p->yaml, n, "satellite %u of this constellation has no possible orbit", i + 1);
         TRY(orbit_add(p, n, sh, &e, base + i / per_plane, i % per_plane));
     }
+    for (size_t k = first; k < p->scenario->site_count; k++) /* a grid of its own; planes given one by one share shell 0 */
+        p->scenario->sites[k].shell = 1 + (uint32_t)first;
     return ERR_OK;
 }
 

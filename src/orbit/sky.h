@@ -33,6 +33,7 @@ struct site {
     struct elements elements; /* SATELLITE; of a formation: the chief's */
     struct trajectory trajectory; /* SATELLITE: how it moves (zeros: by its elements); its body: also GROUND */
     uint32_t plane, slot;     /* SATELLITE: place in the constellation, for STRING and GRID */
+    uint32_t shell;           /* SATELLITE: GRID joins planes of one shell only */
     bool ground_only;         /* SATELLITE: nothing to link to other satellites with; the plan promises it no such link */
     double latitude_deg, longitude_deg, altitude_m; /* GROUND, WGS84 (other bodies: a sphere) */
 };

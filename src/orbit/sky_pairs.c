@@ -39,14 +39,16 @@ void sky_sort(void *items, size_t count, size_t size, int (*compare)(const void 
     }
 }
 
-/* Satellites in order of (plane, slot, node), to find neighbours. */
+/* Satellites in order of (shell, plane, slot, node), to find neighbours. */
 struct seat {
-    uint32_t plane, slot, site;
+    uint32_t shell, plane, slot, site;
 };
 
 static int seat_compare(const void *a, const void *b)
 {
     const struct seat *x = a, *y = b;
+    if (x->shell != y->shell)
+        return x->shell < y->shell ? -1 : 1;
     if (x->plane != y->plane)
         return x->plane < y->plane ? -1 : 1;
     if (x->slot != y->slot)
@@ -167,8 +169,7 @@ static void pairs_add_seam(struct builder *b, const struct sky *sky, const struc
         pair_add(b, sky, seats[from + k].site, seats[(k + shift) % first_end].site, LINK_ISL, true);
 }
 
-static void pairs_add_seats(struct builder *b, const struct sky *sky, const struct seat *seats,
-                            size_t count)
+static void pairs_add_shell(struct builder *b, const struct sky *sky, const struct seat *seats, size_t count)
 {
     bool grid = sky->rules.topology == TOPOLOGY_GRID;
     size_t planes = 0;
@@ -180,6 +181,15 @@ static void pairs_add_seats(struct builder *b, const struct sky *sky, const stru
         else if (grid && sky->rules.grid_seam && planes >= 2) /* from the last plane to the first */
             pairs_add_seam(b, sky, seats, from, end);
         planes++;
+    }
+}
+
+static void pairs_add_seats(struct builder *b, const struct sky *sky, const struct seat *seats, size_t count)
+{
+    for (size_t from = 0, end; from < count; from = end) {
+        for (end = from; end < count && seats[end].shell == seats[from].shell;)
+            end++;
+        pairs_add_shell(b, sky, seats + from, end - from);
     }
 }
 
@@ -250,7 +260,7 @@ err sky_pairs_build(struct sky *sky)
     size_t at = 0;
     for (uint32_t k = 0; k < sky->site_count; k++)
         if (sky->sites[k].site.kind == SITE_SATELLITE)
-            seats[at++] = (struct seat){sky->sites[k].site.plane, sky->sites[k].site.slot, k};
+            seats[at++] = (struct seat){sky->sites[k].site.shell, sky->sites[k].site.plane, sky->sites[k].site.slot, k};
     sky_sort(seats, satellites, sizeof *seats, seat_compare);
 
     struct builder b = {0};

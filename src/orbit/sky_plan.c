@@ -487,6 +487,7 @@ static uint64_t site_digest(uint64_t seed, const struct site *s)
             write_f64(&w, numbers[k]);
         if (s->ground_only)
             write_u8(&w, 1);
+        write_u32(&w, s->shell);
     } else {
         write_f64(&w, s->latitude_deg);
         write_f64(&w, s->longitude_deg);

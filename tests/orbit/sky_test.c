@@ -274,6 +274,24 @@ static void a_grid_joins_rings_and_planes_but_not_over_the_poles(void **state)
     sky_free(&sky);
 }
 
+static void a_grid_joins_no_planes_of_two_shells(void **state)
+{
+    (void)state;
+    struct walker w = {.inclination_deg = 53.0, .total = 40, .planes = 4, .phasing = 1, .altitude_km = 780, .epoch = START};
+    struct site sites[40];
+    walker_fill(sites, &w);
+    for (size_t k = 20; k < 40; k++)
+        sites[k].shell = 1;
+    struct link_rules rules = link_rules_default();
+    rules.topology = TOPOLOGY_GRID;
+    struct sky sky;
+    assert_int_equal(sky_init(&sky, NULL, sites, 40, &rules, START), ERR_OK);
+    assert_int_equal(sky_pair_count(&sky), 40 + 2 * 10); /* rings; each shell of two planes is joined once */
+    assert_true(sky_link_kind(&sky, sites[10].node, sites[20].node) == LINK_NONE);
+    assert_true(sky_link_kind(&sky, sites[20].node, sites[30].node) == LINK_ISL);
+    sky_free(&sky);
+}
+
 static void tells_position_and_sunlight(void **state)
 {
     (void)state;
@@ -358,6 +376,7 @@ int main(void)
         cmocka_unit_test(running_out_of_memory_leaves_a_plan_that_goes_on_later),
         cmocka_unit_test(neighbouring_pearls_always_see_each_other),
         cmocka_unit_test(a_grid_joins_rings_and_planes_but_not_over_the_poles),
+        cmocka_unit_test(a_grid_joins_no_planes_of_two_shells),
         cmocka_unit_test(tells_position_and_sunlight),
         cmocka_unit_test(refuses_what_has_no_meaning),
         cmocka_unit_test(a_decayed_satellite_is_never_visible),
