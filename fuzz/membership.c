@@ -18,9 +18,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct comeback comeback;
     struct leave leave;
     struct status status;
+    struct pulse pulse;
+    struct heard heard;
     struct span again = {0};
     bool taken = false;
-    switch (data[0] % 6) {
+    switch (data[0] % 8) {
     case 0:
         taken = manage_join_decode(body, &join) == ERR_OK;
         ASSERT(!taken || manage_join_encode(&join, out, sizeof out, &again) == ERR_OK);
@@ -40,6 +42,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     case 4:
         if ((taken = leave_read(body, &leave) == ERR_OK))
             leave_write(&w, &leave);
+        break;
+    case 5:
+        if ((taken = pulse_read(&r, &pulse) && reader_at_end(&r)))
+            pulse_write(&w, &pulse);
+        break;
+    case 6:
+        if ((taken = heard_read(body, &heard) == ERR_OK))
+            heard_write(&w, &heard);
         break;
     default:
         if ((taken = status_read(&r, &status) && reader_at_end(&r)))

@@ -77,6 +77,7 @@ struct facts_config {
     const struct roster *roster; /* the root's facts before those: referenced in place, neither logged nor folded; NULL: none */
     uint64_t memory_max_bytes;
     duration_ns sync_interval_ns; /* mono: how often linked neighbours compare digests, default 5 s */
+    bool casts; /* small pushes to neighbours are casts: heartbeats carry facts_sum, so what is lost is soon found */
 };
 
 err facts_open(struct facts **out, struct port *port, const struct facts_config *config,
@@ -102,6 +103,8 @@ err facts_proof(struct facts *s, struct span fact_a, struct span fact_b, node_id
 
 bool facts_refolding(const struct facts *s); /* this node's state is ahead of its facts: it waits for its new start */
 uint64_t facts_digest(const struct facts *s);  /* of the version vector with chain heads: equal sets, equal digests */
+uint64_t facts_sum(const struct facts *s);     /* the same of what others may be told, cheap */
+void facts_compare(struct facts *s, node_id peer); /* its sum differs: sends it a DIGEST */
 uint64_t facts_count(const struct facts *s);
 uint64_t facts_seq_of(const struct facts *s, node_id author); /* the highest sequence held; 0 none */
 hlc facts_clock(struct facts *s);              /* next HLC; moves the clock */

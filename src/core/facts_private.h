@@ -13,6 +13,7 @@
 enum {
     FACTS_BUCKETS = 16,
     FACTS_BATCH_MAX = 256 * 1024,     /* payload of one message, unless a single fact is larger */
+    FACTS_CAST_MAX = 4096,            /* facts in one cast */
     FACTS_SERVED_MAX = 1024 * 1024,   /* in answer to one VECTOR */
     FACTS_EARLY_MAX = 256,            /* facts that wait for a predecessor or a key */
     FACTS_EARLY_BYTES_MAX = 512 * 1024,
@@ -86,6 +87,7 @@ struct facts {
     struct map chains; /* key: author << 32 | incarnation */
     struct chain *own; /* NULL until our JOIN is folded */
     uint64_t buckets[FACTS_BUCKETS];
+    uint64_t sum; /* of the buckets */
     uint64_t count, memory_bytes;
     hlc clock;
     uint8_t *block;    /* where new facts go */

@@ -83,10 +83,10 @@ uint64_t chain_contribution(const struct chain *c, uint64_t seq)
 
 static void contribution_update(struct facts *s, struct chain *c)
 {
-    uint64_t *bucket = &s->buckets[c->author % FACTS_BUCKETS];
-    *bucket -= c->contribution;
+    uint64_t *bucket = &s->buckets[c->author % FACTS_BUCKETS], before = c->contribution;
     c->contribution = chain_contribution(c, chain_valid(c));
-    *bucket += c->contribution;
+    *bucket += c->contribution - before;
+    s->sum += c->contribution - before;
 }
 
 void chain_stop(struct facts *s, struct chain *c, uint64_t limit)
@@ -536,7 +536,10 @@ bool facts_check(const struct facts *s)
         count += c->seq;
         buckets[c->author % FACTS_BUCKETS] += c->contribution;
     }
-    return count == s->count && memcmp(buckets, s->buckets, sizeof buckets) == 0;
+    uint64_t sum = 0;
+    for (size_t i = 0; i < FACTS_BUCKETS; i++)
+        sum += buckets[i];
+    return count == s->count && sum == s->sum && memcmp(buckets, s->buckets, sizeof buckets) == 0;
 }
 
 /* ---- events --------------------------------------------------------------------------------------------------------- */

@@ -49,6 +49,13 @@ static uint64_t bucket_tellable(const struct facts *s, size_t bucket)
     return digest;
 }
 
+uint64_t facts_sum(const struct facts *s)
+{
+    const struct chain *own = s->own;
+    bool ahead = own && chain_tellable(s, own) != chain_valid(own);
+    return ahead ? s->sum + chain_contribution(own, chain_tellable(s, own)) - own->contribution : s->sum;
+}
+
 static void digest_send(struct facts *s, node_id to)
 {
     uint8_t body[8 * FACTS_BUCKETS];
@@ -501,7 +508,8 @@ static bool take_one(struct facts *s, const struct message *m, struct span encod
 
 static void take_facts(struct facts *s, const struct message *m)
 {
-    struct reader r = reader_of(m->payload.data, m->payload.size);
+    bool cast = m->type == FACTS_PUSH && m->payload.size == 0;
+    struct reader r = cast ? reader_of(m->body.data, m->body.size) : reader_of(m->payload.data, m->payload.size);
     bool any = false;
     s->fresh_from = m->from;
     while (reader_left(&r) > 0 && reader_ok(&r)) {
@@ -574,6 +582,12 @@ void facts_link(struct facts *s, node_id peer, bool up)
         return;
     *p = (struct peer){.id = peer, .asked_at = s->port->now.mono - UNKNOWN_PATIENCE - facts_way(s, peer), .told_at = s->port->now.mono};
     if (s->ready)
+        digest_send(s, peer);
+}
+
+void facts_compare(struct facts *s, node_id peer)
+{
+    if (s->ready && facts_linked(s, peer))
         digest_send(s, peer);
 }
 

@@ -24,7 +24,8 @@ void facts_send(struct facts *s, node_id to, enum facts_message_type type, struc
 {
     struct message m = {.to = to, .type = (uint16_t)type, .body = body, .payload = payload, .no_custody = true};
     m.link_only = facts_linked(s, to);
-    m.unanswered = m.link_only && type == FACTS_DIGEST; /* there is another in a moment */
+    bool cast = type == FACTS_DIGEST || (type == FACTS_PUSH && body.size > 0); /* there is another in a moment */
+    m.unanswered = m.link_only && cast;
     m.priority = type == FACTS_SERVED ? 1 : 0;
     err e = port_send(s->port, &m);
     (void)e; /* no memory: the next digest finds the difference */
@@ -44,8 +45,18 @@ void batch_add(struct batch *b, struct span encoded)
     b->size = need;
 }
 
+/* A few fresh facts to a neighbour whose heartbeats show what it lacks: nobody needs to answer. */
+static bool may_cast(const struct facts *s, const struct batch *b, enum facts_message_type type, node_id to)
+{
+    return s->config.casts && type == FACTS_PUSH && b->size > 0 && b->size <= FACTS_CAST_MAX && facts_linked(s, to);
+}
+
 void batch_send(struct facts *s, struct batch *b, enum facts_message_type type, node_id to)
 {
+    if (may_cast(s, b, type, to)) {
+        facts_send(s, to, type, span_of(b->data, b->size), (struct slice){0});
+        return;
+    }
     struct buf *payload = b->size > 0 ? buf_new_heap(s->port->heap, b->size) : NULL;
     if (!payload)
         return;

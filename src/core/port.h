@@ -86,6 +86,7 @@ struct config { /* the static part of START that planes read */
     uint64_t area_used_bytes[AREA_COUNT];     /* nothing was ever written at or beyond this offset */
     duration_ns heartbeat_ns;   /* mono, default 1 s */
     uint32_t heartbeats_missed; /* default 3 */
+    duration_ns acquire_ns;     /* mono: its lasers find a peer within this, but for one in a million; 0: not known */
     uint32_t lanes_millis;      /* compute capacity; 0 on nodes without lanes */
     uint64_t lane_memory_bytes;
     uint64_t lane_power_mw;     /* extra load of one busy core */

@@ -26,7 +26,7 @@ enum health { HEALTH_NOMINAL, HEALTH_ECONOMY, HEALTH_SAFE, HEALTH_SURVIVAL };
 const char *member_state_name(enum member_state s);
 const char *health_name(enum health h);
 
-enum { STATUS_LINKS_MAX = 16 };
+enum { STATUS_LINKS_MAX = 16, MISSION_LARGE = 128 /* more members than this: docs/adr/0011-news-stays-near.md */ };
 struct status { /* gossiped single-writer register: highest (boot, seq) wins */
     uint32_t boot;
     uint64_t seq;
@@ -77,6 +77,7 @@ struct view {
     size_t count, capacity;
     node_id self;
     const struct roster *roster; /* NULL: everybody has a row */
+    bool large;                  /* a mission of more than MISSION_LARGE members: what passes is told nearby only */
     struct map others;           /* members without a row whose state is not ALIVE: node -> uint8_t */
     /* Set by the network plane: brings reach_ns and reach_wall of the rows up to date; reach of a member without a row. */
     void (*reach_fresh)(void *context);

@@ -8,6 +8,7 @@
 #define LIGHT_M_S 299792458.0
 #define BEAM_FACTOR 1.27 /* 1/e^2 full width of a diffraction-limited beam in units of wavelength / aperture */
 #define CELL_NS NS_PER_HOUR
+#define UNFOUND_MOST 1e-6
 enum { SEARCHES_MAX = 64 };
 
 struct optical_terminal optical_terminal_80mm(void)
@@ -209,6 +210,16 @@ double optical_acquisition_mean_s(const struct optical_terminal *t)
     double mean = optical_search_mean_s(t), whole = search_whole_s(t), outside = portable_exp(-whole / mean);
     double success = (1.0 - outside) * (1.0 - t->miss);
     return whole * (1.0 - success) / success + mean - whole * outside / (1.0 - outside);
+}
+
+duration_ns optical_acquisition_most_ns(const struct optical_terminal *t)
+{
+    double whole = search_whole_s(t), outside = portable_exp(-whole / optical_search_mean_s(t)), unfound = 1.0, spent = 0.0;
+    for (uint32_t search = 0; unfound > UNFOUND_MOST && search < SEARCHES_MAX; search++) {
+        unfound *= 1.0 - (1.0 - outside) * (1.0 - t->miss);
+        spent += whole;
+    }
+    return (optical_slew_ns(t, M_PI) + nanoseconds(spent)) / NS_PER_S * NS_PER_S + NS_PER_S;
 }
 
 struct optical_acquisition optical_acquire(const struct optical_terminal *t, uint64_t key, uint64_t attempt)

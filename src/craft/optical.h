@@ -75,6 +75,8 @@ double optical_jam_margin_db(const struct optical_budget *signal, const struct o
 duration_ns optical_slew_ns(const struct optical_terminal *t, double angle_rad);
 double optical_search_mean_s(const struct optical_terminal *t);      /* one endless search: 2 pi sigma^2 / rate */
 double optical_acquisition_mean_s(const struct optical_terminal *t); /* with misses and repeated searches */
+/* Turning half around and as many searches as leave one peer in a million unfound; whole seconds. */
+duration_ns optical_acquisition_most_ns(const struct optical_terminal *t);
 struct optical_acquisition {
     duration_ns duration;
     uint32_t searches; /* 1: found at the first */

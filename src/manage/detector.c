@@ -13,9 +13,20 @@ enum {
     SECOND_PUBLISHER = 20,
     LIGHT_CROSSINGS = 4,   /* of a far link: the hello, its answer, ours, the first heartbeat */
     LIVES_ON_BEATS = 3,  /* so many beats younger than what we heard: no echo of its last words */
+    LIVES_DIRECTLY = 2,  /* the same, of who heard it with its own ears */
+    ASK_AFTER = 215,     /* large missions: of silence */
+    ASK_AGAIN = 400,
+    ASKED_FAULT = 800,   /* LINK_FAULT where others can be asked again */
+    ASKED_MOST = 4,
 };
 
 #define ACQUISITION_LASER (120 * NS_PER_S) /* network/plane.h: ACQUIRE_GRACE_NS */
+
+/* Is a word to everybody dear, and are there others to ask? */
+static bool is_large(const struct manage *m)
+{
+    return m->port->view->large && m->port->sky;
+}
 
 static duration_ns beats(const struct manage *m, int64_t hundredths)
 {
@@ -25,7 +36,8 @@ static duration_ns beats(const struct manage *m, int64_t hundredths)
 /* How long a link that should stand may take to come up: lasers search, as the network plane knows. */
 static duration_ns acquisition(const struct manage *m, const struct neighbour *n)
 {
-    return n->laser ? MAX(beats(m, ACQUISITION), ACQUISITION_LASER) : beats(m, ACQUISITION);
+    duration_ns laser = is_large(m) ? MAX(ACQUISITION_LASER, m->port->config->acquire_ns) : ACQUISITION_LASER;
+    return n->laser ? MAX(beats(m, ACQUISITION), laser) : beats(m, ACQUISITION);
 }
 
 static duration_ns patience(const struct manage *m, bool twice)
@@ -58,6 +70,7 @@ void manage_link(struct manage *m, node_id peer, bool up)
         return;
     n->link_up = up;
     n->window_linked = n->window_linked || up;
+    m->full_due = true;
 }
 
 /* ---- what is scheduled --------------------------------------------------------------------------------------------- */
@@ -124,11 +137,18 @@ static void schedule(struct manage *m, node_id id, struct neighbour *n)
         n->scheduled_at = m->port->now.mono;
 }
 
-/* From when silence counts. Only for scheduled neighbours. */
+/* Since when nothing came directly. Only for scheduled neighbours. */
+static mono_ns unheard_since(const struct neighbour *n)
+{
+    return (n->heard ? MAX(n->scheduled_at, n->heard_at) : n->scheduled_at) + n->lag;
+}
+
+/* From when silence counts. */
 static mono_ns silent_since(const struct manage *m, const struct neighbour *n)
 {
-    mono_ns since = (n->heard ? MAX(n->scheduled_at, n->heard_at) : n->scheduled_at) + n->lag;
-    return n->link_fault ? MAX(since, n->alive_at + beats(m, LINK_FAULT) - patience(m, false)) : since;
+    mono_ns since = unheard_since(n);
+    duration_ns excused = beats(m, is_large(m) ? ASKED_FAULT : LINK_FAULT);
+    return n->link_fault ? MAX(since, n->alive_at + excused - patience(m, false)) : since;
 }
 
 void detector_overslept(struct manage *m)
@@ -183,26 +203,21 @@ static void withdraw(struct manage *m, node_id id)
     }
 }
 
-void detector_heard(struct manage *m, node_id peer, const struct status *s)
+void detector_heard(struct manage *m, node_id peer, struct neighbour *n, uint32_t boot, uint64_t seq)
 {
-    struct neighbour *n = neighbour_get(m, peer);
-    if (!n)
-        return;
     n->heard = true;
     n->heard_at = m->port->now.mono;
-    n->heard_boot = s->boot;
-    n->heard_seq = s->seq;
+    n->heard_boot = boot;
+    n->heard_seq = seq;
     n->link_fault = false;
     n->evidence_at = TIME_NEVER;
     withdraw(m, peer);
 }
 
-void detector_elsewhere(struct manage *m, node_id node, const struct status *s)
+/* A word of it that came another way, `beats` younger than what came directly: its link is at fault, not the node. */
+static void excuse(struct manage *m, node_id node, struct neighbour *n, uint32_t boot, uint64_t seq, uint64_t younger)
 {
-    struct neighbour *n = map_find_u64(&m->neighbours, node);
-    if (!n)
-        return;
-    bool lives_on = s->boot > n->heard_boot || (s->boot == n->heard_boot && s->seq >= n->heard_seq + LIVES_ON_BEATS);
+    bool lives_on = boot > n->heard_boot || (boot == n->heard_boot && seq >= n->heard_seq + younger);
     if (!lives_on)
         return;
     if (!n->link_fault)
@@ -210,6 +225,65 @@ void detector_elsewhere(struct manage *m, node_id node, const struct status *s)
     n->link_fault = true;
     n->alive_at = m->port->now.mono;
     withdraw(m, node);
+}
+
+void detector_elsewhere(struct manage *m, node_id node, const struct status *s)
+{
+    struct neighbour *n = map_find_u64(&m->neighbours, node);
+    if (n)
+        excuse(m, node, n, s->boot, s->seq, LIVES_ON_BEATS);
+}
+
+/* ---- large missions: a doubt is settled among those who should hear the node before thousands learn of it ------------- */
+
+static void heard_send(struct manage *m, node_id to, enum manage_message_type type, const struct heard *heard)
+{
+    uint8_t body[HEARD_SIZE_MAX];
+    struct writer w = writer_of(body, sizeof body);
+    heard_write(&w, heard);
+    err e = port_send(m->port, &(struct message){.to = to, .type = (uint16_t)type, .body = writer_span(&w), .no_custody = true});
+    (void)e; /* no answer: then the suspicion is published */
+}
+
+/* Asks those whom the plan shows in contact with it, the lowest ids first: satellites. */
+static void others_ask(struct manage *m, node_id id, struct neighbour *n)
+{
+    const struct port *p = m->port;
+    size_t count = 0, asked = 0;
+    const uint32_t *peers = sky_peers(p->sky, id, &count);
+    n->asked_at = p->now.mono;
+    for (size_t i = 0; i < count && asked < ASKED_MOST; i++) {
+        if (peers[i] == p->config->self || !view_alive(p->view, peers[i]) || !sky_contact_at(p->sky, id, peers[i], p->now.wall))
+            continue;
+        heard_send(m, peers[i], MANAGE_ASK, &(struct heard){id, n->heard_boot, n->heard_seq});
+        asked++;
+    }
+}
+
+void detector_asked(struct manage *m, const struct message *message)
+{
+    struct heard about;
+    if (heard_read(message->body, &about) != ERR_OK) {
+        port_trace(m->port, TRACE_REFUSED, message->from, "malformed question after a neighbour");
+        return;
+    }
+    const struct neighbour *n = map_find_u64(&m->neighbours, about.node);
+    if (n && n->heard && m->port->now.mono - n->heard_at < beats(m, OWN_FAULT))
+        heard_send(m, message->from, MANAGE_LIVES, &(struct heard){about.node, n->heard_boot, n->heard_seq});
+}
+
+void detector_told(struct manage *m, const struct message *message)
+{
+    struct heard about;
+    const struct port *p = m->port;
+    if (heard_read(message->body, &about) != ERR_OK) {
+        port_trace(m->port, TRACE_REFUSED, message->from, "malformed answer after a neighbour");
+        return;
+    }
+    struct neighbour *n = map_find_u64(&m->neighbours, about.node);
+    bool asked = n && n->asked_at != 0 && p->now.mono - n->asked_at <= beats(m, ASK_AGAIN);
+    if (asked && p->sky && sky_contact_at(p->sky, about.node, message->from, p->now.wall))
+        excuse(m, about.node, n, about.boot, about.seq, LIVES_DIRECTLY);
 }
 
 /* All neighbours look dead at once: it is us. Those known to live are no witnesses either way. */
@@ -294,11 +368,32 @@ void detector_fact(struct manage *m, node_id member)
 
 /* ---- each beat, and at deadlines ---------------------------------------------------------------------------------------- */
 
+static void ask_when_due(struct manage *m, node_id id, struct neighbour *n)
+{
+    mono_ns due = unheard_since(n) + beats(m, ASK_AFTER);
+    if (n->asked_at != 0)
+        due = MAX(due, n->asked_at + beats(m, ASK_AGAIN));
+    if (m->port->now.mono >= due)
+        others_ask(m, id, n);
+    else
+        port_alarm(m->port, due);
+}
+
+/* Heard not long ago, or nothing to hear: the next beat is early enough to look again. */
+static bool is_well(const struct manage *m, const struct neighbour *n)
+{
+    return m->suspicions.count == 0 && (n->scheduled_at == TIME_NEVER || m->port->now.mono - unheard_since(n) < patience(m, false) - beats(m, 210));
+}
+
 static void watch(struct manage *m, node_id id, struct neighbour *n)
 {
+    if (is_well(m, n))
+        return;
     const struct member *member = member_find(m, id);
     if (!member || !view_alive(m->port->view, id))
         return;
+    if (is_large(m) && n->scheduled_at != TIME_NEVER && !we_suspect(m, id, member))
+        ask_when_due(m, id, n);
     if (n->scheduled_at != TIME_NEVER && !we_suspect(m, id, member)) {
         mono_ns now = m->port->now.mono, since = silent_since(m, n), due = since + patience(m, false);
         if (now < due)

@@ -52,6 +52,7 @@ void manage_craft(struct manage *m, const struct event_craft *craft)
     m->health = health_next(before, craft, m->port->config);
     port_gauge(m->port, METRIC_BATTERY, craft->battery_mwh);
     port_gauge(m->port, METRIC_CORE_TEMPERATURE, craft->core_mk);
+    m->full_due = m->full_due || before != m->health;
     if (before != m->health)
         port_probe(m->port, edge_of(before, m->health));
     if (before != m->health)

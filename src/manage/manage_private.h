@@ -44,6 +44,8 @@ struct neighbour { /* key: node; whom the plan may join with us, or who had a li
     mono_ns evidence_at;  /* when two suspicions were first seen; TIME_NEVER: not yet */
     uint32_t heard_boot;  /* of the last status that came directly */
     uint64_t heard_seq;
+    mono_ns asked_at;     /* large missions: when others were last asked whether they hear it */
+    uint64_t facts_theirs, facts_ours; /* sums of facts when it last beat */
 };
 
 struct proof { /* waits for the author's key */
@@ -62,6 +64,7 @@ struct manage {
     mono_ns beat_at;       /* TIME_NEVER before ready */
     uint64_t *news;    /* bits by row of the view: its status may have advanced since it was passed on */
     size_t news_rows, news_at; /* rows when the bits were laid out; where the next beat goes on */
+    bool full_due;     /* our status changed: the next heartbeat carries it */
     mono_ns started_at;
     uint32_t return_wanted; /* 1 + the life to end by a RETURN; 0: none */
 };
@@ -77,7 +80,9 @@ size_t suspicion_count(const struct manage *m, node_id member, struct cited *cit
 void membership_retry(struct manage *m); /* RETURN that could not be published yet */
 
 /* detector.c */
-void detector_heard(struct manage *m, node_id peer, const struct status *s);
+void detector_heard(struct manage *m, node_id peer, struct neighbour *n, uint32_t boot, uint64_t seq);
+void detector_asked(struct manage *m, const struct message *message); /* ASK: do we hear a node? */
+void detector_told(struct manage *m, const struct message *message);  /* LIVES: another hears it */
 void detector_elsewhere(struct manage *m, node_id node, const struct status *s); /* a status came another way */
 void detector_tick(struct manage *m);    /* looks at every neighbour; sets the alarm for the next deadline */
 void detector_overslept(struct manage *m); /* we stood still ourselves: silence so far says nothing */

@@ -189,3 +189,38 @@ bool status_read(struct reader *r, struct status *out)
         out->links[i] = read_varint32(r);
     return reader_ok(r);
 }
+
+/* ---- large missions ---------------------------------------------------------------------------------------------- */
+
+void pulse_write(struct writer *w, const struct pulse *v)
+{
+    write_u8(w, v->full);
+    write_varint(w, v->boot);
+    write_varint(w, v->seq);
+    write_u64(w, v->facts);
+}
+
+bool pulse_read(struct reader *r, struct pulse *out)
+{
+    uint8_t full = read_u8(r);
+    *out = (struct pulse){.boot = read_varint32(r), .full = full == 1};
+    out->seq = read_varint(r);
+    out->facts = read_u64(r);
+    return full <= 1 && reader_ok(r);
+}
+
+void heard_write(struct writer *w, const struct heard *v)
+{
+    write_u32(w, v->node);
+    write_varint(w, v->boot);
+    write_varint(w, v->seq);
+}
+
+err heard_read(struct span body, struct heard *out)
+{
+    struct reader r = reader_of(body.data, body.size);
+    out->node = read_u32(&r);
+    out->boot = read_varint32(&r);
+    out->seq = read_varint(&r);
+    return whole(&r, out->node != NODE_NONE);
+}

@@ -15,11 +15,13 @@ enum {
     JOIN_BLOB_MAX = 4096,
     JOIN_SIZE_MAX = 64 + 32 + JOIN_BLOB_MAX,
     CONVICT_CITED_MAX = 16,
-    HEARTBEAT_OTHERS_MAX = 4,
+    HEARTBEAT_OTHERS_MAX = 8,   /* of a large mission; else HEARTBEAT_OTHERS */
+    HEARTBEAT_OTHERS = 4,
     STATUS_SIZE_MAX = 240,
-    HEARTBEAT_SIZE_MAX = 2 + (1 + HEARTBEAT_OTHERS_MAX) * (STATUS_SIZE_MAX + 4),
-    MANAGE_HEARTBEAT = 1, /* message type */
+    HEARTBEAT_SIZE_MAX = 32 + (1 + HEARTBEAT_OTHERS_MAX) * (STATUS_SIZE_MAX + 4),
+    HEARD_SIZE_MAX = 4 + 5 + 10,
 };
+enum manage_message_type { MANAGE_HEARTBEAT = 1, MANAGE_ASK, MANAGE_LIVES };
 
 struct manage_join {
     node_id node;
@@ -49,6 +51,13 @@ err convict_read(struct span body, struct convict *out) MUST_USE;
 void comeback_write(struct writer *w, const struct comeback *v);
 err comeback_read(struct span body, struct comeback *out) MUST_USE;
 
+struct pulse { uint32_t boot; uint64_t seq, facts; bool full; }; /* the head of a heartbeat of a large mission */
+struct heard { node_id node; uint32_t boot; uint64_t seq; };     /* ASK and LIVES: the latest word that came directly */
+
+void pulse_write(struct writer *w, const struct pulse *v);
+bool pulse_read(struct reader *r, struct pulse *out); /* behind the version; false: malformed */
+void heard_write(struct writer *w, const struct heard *v);
+err heard_read(struct span body, struct heard *out) MUST_USE;
 void status_write(struct writer *w, const struct status *s);
 bool status_read(struct reader *r, struct status *out); /* false: malformed */
 

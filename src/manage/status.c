@@ -2,7 +2,7 @@
 
 #include "manage/manage_private.h"
 
-enum { VERSION = 1 };
+enum { VERSION = 1, VERSION_PULSE = 2, FULL_EVERY = 8 /* heartbeats of a large mission */ };
 
 /* ---- our own status ---------------------------------------------------------------------------------------------- */
 
@@ -93,14 +93,14 @@ static size_t news_take(struct manage *m, size_t at)
     return m->news_rows;
 }
 
-/* Up to four statuses of others that advanced since they were passed on last, in turn. */
-static void others_write(struct manage *m, struct writer *w)
+/* Up to `most` statuses of others that advanced since they were passed on last, in turn. */
+static void others_write(struct manage *m, struct writer *w, uint8_t most)
 {
     const struct view *v = m->port->view;
     size_t count_at = write_hole(w, 1);
     uint8_t count = 0;
     bool wrapped = !news_open(m);
-    while (count < HEARTBEAT_OTHERS_MAX) {
+    while (count < most) {
         size_t at = m->news ? news_take(m, m->news_at) : 0;
         if (at >= m->news_rows) {
             m->news_at = 0;
@@ -124,14 +124,36 @@ static void others_write(struct manage *m, struct writer *w)
         w->data[count_at] = count;
 }
 
+/* Of a large mission: a word of life each time, how we are each eighth time and when that changed. */
+static void pulse_beat(struct manage *m, struct writer *w)
+{
+    const struct config *c = m->port->config;
+    bool full = m->full_due || (m->status.seq + c->self) % FULL_EVERY == 0;
+    m->full_due = false;
+    if (full)
+        status_fill(m);
+    else
+        m->status.seq++;
+    write_u8(w, VERSION_PULSE);
+    pulse_write(w, &(struct pulse){c->boot, m->status.seq, facts_sum(m->port->facts), full});
+    if (!full)
+        return;
+    status_write(w, &m->status);
+    others_write(m, w, HEARTBEAT_OTHERS_MAX);
+}
+
 void status_beat(struct manage *m)
 {
     uint8_t body[HEARTBEAT_SIZE_MAX];
     struct writer w = writer_of(body, sizeof body);
-    status_fill(m);
-    write_u8(&w, VERSION);
-    status_write(&w, &m->status);
-    others_write(m, &w);
+    if (m->port->view->large) {
+        pulse_beat(m, &w);
+    } else {
+        status_fill(m);
+        write_u8(&w, VERSION);
+        status_write(&w, &m->status);
+        others_write(m, &w, HEARTBEAT_OTHERS);
+    }
     ASSERT(writer_ok(&w));
     for (struct map_node *i = map_first(&m->neighbours); i; i = map_next(&m->neighbours, i)) {
         const struct neighbour *n = map_value(i);
@@ -146,59 +168,119 @@ void status_beat(struct manage *m)
 /* ---- receiving -------------------------------------------------------------------------------------------------------- */
 
 /* A node's own word replaces whatever others said of it, so a forged status does not outlive the next contact. */
-static void take_direct(struct manage *m, node_id from, struct view_member *row, const struct status *s)
+static void take_status(struct manage *m, struct view_member *row, const struct status *s)
 {
-    const struct neighbour *n = map_find_u64(&m->neighbours, from);
-    if (n && n->heard && !is_newer(s->boot, s->seq, n->heard_boot, n->heard_seq))
-        return; /* an old message that was late says nothing about now */
-    if (row) {
-        row->status = *s;
-        row->status_known = true;
-        news_note(m, row);
-    }
-    detector_heard(m, from, s);
+    if (!row)
+        return;
+    row->status = *s;
+    row->status_known = true;
+    news_note(m, row);
+}
+
+/* False: an old message that was late, which says nothing about now. */
+static bool take_life(struct manage *m, node_id from, uint32_t boot, uint64_t seq, struct neighbour **neighbour)
+{
+    struct neighbour *n = neighbour_get(m, from);
+    *neighbour = n;
+    if (n && n->heard && !is_newer(boot, seq, n->heard_boot, n->heard_seq))
+        return false;
+    if (n)
+        detector_heard(m, from, n, boot, seq);
+    return true;
+}
+
+/* Sums that differ and did not move on either side for a beat: something was lost on the way. */
+static void take_sum(struct manage *m, node_id from, struct neighbour *n, uint64_t theirs)
+{
+    uint64_t ours = facts_sum(m->port->facts);
+    if (ours != theirs && n->facts_ours == ours && n->facts_theirs == theirs)
+        facts_compare(m->port->facts, from);
+    n->facts_ours = ours;
+    n->facts_theirs = theirs;
 }
 
 static void take_elsewhere(struct manage *m, struct view_member *row, const struct status *s)
 {
     if (row->status_known && !is_newer(s->boot, s->seq, row->status.boot, row->status.seq))
         return;
-    row->status = *s;
-    row->status_known = true;
-    news_note(m, row);
+    take_status(m, row, s);
     if (row->neighbour)
         detector_elsewhere(m, row->id, s);
 }
 
-void status_message(struct manage *m, const struct message *message)
-{
-    struct reader r = reader_of(message->body.data, message->body.size);
+struct beat { /* of another node, decoded */
+    struct pulse pulse;
+    bool has_sum;
     struct status own, others[HEARTBEAT_OTHERS_MAX];
     node_id ids[HEARTBEAT_OTHERS_MAX];
+    uint8_t count;
+};
+
+static bool others_read(struct reader *r, struct beat *b, uint8_t most)
+{
+    bool sound = status_read(r, &b->own);
+    b->count = read_u8(r);
+    sound = sound && b->count <= most;
+    for (uint8_t i = 0; sound && i < b->count; i++) {
+        b->ids[i] = read_u32(r);
+        sound = status_read(r, &b->others[i]);
+    }
+    return sound;
+}
+
+static bool beat_read(struct span body, struct beat *b)
+{
+    struct reader r = reader_of(body.data, body.size);
+    uint8_t version = read_u8(&r);
+    b->count = 0;
+    b->has_sum = version == VERSION_PULSE;
+    if (version == VERSION_PULSE) {
+        bool sound = pulse_read(&r, &b->pulse);
+        return sound && (!b->pulse.full || others_read(&r, b, HEARTBEAT_OTHERS_MAX)) && reader_at_end(&r);
+    }
+    bool sound = version == VERSION && others_read(&r, b, HEARTBEAT_OTHERS) && reader_at_end(&r);
+    b->pulse = (struct pulse){b->own.boot, b->own.seq, 0, true};
+    return sound;
+}
+
+void status_message(struct manage *m, const struct message *message)
+{
+    struct beat b;
+    struct neighbour *n = NULL;
     struct view_member *row = view_find(m->port->view, message->from);
     if (!row && !view_knows(m->port->view, message->from))
         return; /* its JOIN has not arrived yet */
-    bool sound = read_u8(&r) == VERSION && status_read(&r, &own);
-    uint8_t count = read_u8(&r);
-    sound = sound && count <= HEARTBEAT_OTHERS_MAX;
-    for (uint8_t i = 0; sound && i < count; i++) {
-        ids[i] = read_u32(&r);
-        sound = status_read(&r, &others[i]);
-    }
-    if (!sound || !reader_at_end(&r)) {
+    if (!beat_read(message->body, &b)) {
         port_trace(m->port, TRACE_REFUSED, message->from, "malformed heartbeat");
         return;
     }
-    take_direct(m, message->from, row, &own);
-    for (uint8_t i = 0; i < count; i++) {
-        row = view_find(m->port->view, ids[i]);
-        if (row && ids[i] != m->port->view->self && ids[i] != message->from)
-            take_elsewhere(m, row, &others[i]);
+    bool news = take_life(m, message->from, b.pulse.boot, b.pulse.seq, &n);
+    if (news && b.pulse.full)
+        take_status(m, row, &b.own);
+    if (news && n && b.has_sum)
+        take_sum(m, message->from, n, b.pulse.facts);
+    for (uint8_t i = 0; i < b.count; i++) {
+        row = view_find(m->port->view, b.ids[i]);
+        if (row && b.ids[i] != m->port->view->self && b.ids[i] != message->from)
+            take_elsewhere(m, row, &b.others[i]);
     }
 }
 
 void manage_message(struct manage *m, const struct message *message)
 {
-    if (m->ready && message->type == MANAGE_HEARTBEAT && message->from != m->port->view->self)
+    if (!m->ready || message->from == m->port->view->self)
+        return;
+    switch (message->type) {
+    case MANAGE_HEARTBEAT:
         status_message(m, message);
+        break;
+    case MANAGE_ASK:
+        detector_asked(m, message);
+        break;
+    case MANAGE_LIVES:
+        detector_told(m, message);
+        break;
+    default:
+        break;
+    }
 }

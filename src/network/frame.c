@@ -89,7 +89,10 @@ static void deliver(struct network *n, const struct event_frame *e, const struct
     if (!cast)
         remember(n, key);
     network_accept(n, e->peer, e->receipt, ERR_OK);
-    n->deliver(n->context, &m);
+    if (m.service == SERVICE_NETWORK)
+        near_take(n, &m);
+    else
+        n->deliver(n->context, &m);
 }
 
 /* ---- the border

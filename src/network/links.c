@@ -22,7 +22,7 @@ struct link *link_add(struct network *n, node_id peer)
     bool added = false;
     struct link *l = map_put_u64(&n->links, peer, &added);
     if (l && added)
-        *l = (struct link){.peer = peer, .lost_at = INT64_MIN / 2};
+        *l = (struct link){.peer = peer, .lost_at = INT64_MIN / 2, .near_at = INT64_MIN / 2};
     return l;
 }
 
@@ -78,6 +78,7 @@ static void look_at_plan(struct network *n, struct link *l)
     set_open(n, l, c != NULL);
     if (c) {
         l->contact_end = c->end;
+        l->laser = c->kind == LINK_ISL;
         if (c->end < edge) /* fibre never ends */
             edge = c->end + 1;
     } else if (next) {
@@ -139,6 +140,13 @@ static bool called_lost(const struct network *n, const struct link *l)
     return said(n, n->port->config->self, l->peer) > n->port->now.wall;
 }
 
+static void tell_near(struct network *n, struct link *l, bool lost)
+{
+    l->told_near = lost;
+    l->near_at = n->port->now.mono;
+    near_tell(n, l->peer, lost ? MIN(l->contact_end, n->port->now.wall + NEAR_FOR_NS) : 0);
+}
+
 void network_links_event(struct network *n, const struct event_link *e)
 {
     struct link *l = may_point(n, e->peer) || !e->up ? link_add(n, e->peer) : NULL;
@@ -159,38 +167,55 @@ void network_links_event(struct network *n, const struct event_link *e)
                    view_name(n->port->view, e->peer));
         if (n->ready && called_lost(n, l))
             publish(n, l, FACT_LINK_FOUND, 0);
+        if (n->ready && l->told_near)
+            tell_near(n, l, false);
     } else {
         l->down_since = n->port->now.mono;
         bool lost = l->open && l->pointed && n->port->now.wall < l->contact_end;
         port_probe(n->port, lost ? PROBE_LINK_UP_LOST : PROBE_LINK_UP_DOWN);
         l->lost = lost;
+        if (lost && n->ready && n->port->view->large && !l->told_near && n->port->now.mono - l->near_at >= LOST_INTERVAL_NS)
+            tell_near(n, l, true); /* whoever would send over it now needs to know now */
         port_trace(n->port, lost ? TRACE_LINK_LOST : TRACE_LINK_DOWN, e->peer, "link to %s ended%s",
                    view_name(n->port->view, e->peer), lost ? ", not as planned" : "");
     }
     queue_reroute_all(n);
 }
 
+/* How long a link that should stand may be down before others are told: those around, and (large missions) everybody. */
+static duration_ns patience(const struct network *n, const struct link *l, bool everybody)
+{
+    const struct config *c = n->port->config;
+    duration_ns most = c->heartbeat_ns * MAX(c->heartbeats_missed, 1u);
+    if (!everybody)
+        return most + (l->was_up ? 0 : ACQUIRE_GRACE_NS);
+    return l->was_up ? MAX(most, LASTS_NS) : most + MAX(ACQUIRE_GRACE_NS, l->laser ? c->acquire_ns : 0);
+}
+
+static void watch_down(struct network *n, struct link *l)
+{
+    mono_ns now = n->port->now.mono;
+    if (!l->pointed || !l->open || !view_alive(n->port->view, l->peer) || called_lost(n, l))
+        return;
+    bool large = n->port->view->large;
+    duration_ns down = now - (l->was_up ? MAX(l->down_since, l->open_since) : l->open_since);
+    if (large && !l->told_near && down > patience(n, l, false) && now - l->near_at >= LOST_INTERVAL_NS)
+        tell_near(n, l, true);
+    if (down > patience(n, l, large) && now - l->lost_at >= LOST_INTERVAL_NS)
+        publish(n, l, FACT_LINK_LOST, l->contact_end);
+}
+
 void network_links_watch(struct network *n)
 {
     mono_ns now = n->port->now.mono;
-    const struct config *c = n->port->config;
-    duration_ns patience = c->heartbeat_ns * MAX(c->heartbeats_missed, 1u);
     n->watching = false;
     for (struct map_node *node = map_first(&n->links); node; node = map_next(&n->links, node)) {
         struct link *l = map_value(node);
         n->watching |= l->up ? n->link_facts.count > 0 && called_lost(n, l) : l->pointed && l->open;
-        if (now - l->lost_at < LOST_INTERVAL_NS)
-            continue;
-        if (l->up) {
-            if (called_lost(n, l))
-                publish(n, l, FACT_LINK_FOUND, 0);
-            continue;
-        }
-        if (!l->pointed || !l->open || !view_alive(n->port->view, l->peer) || called_lost(n, l))
-            continue;
-        duration_ns down = now - (l->was_up ? MAX(l->down_since, l->open_since) : l->open_since);
-        if (down > patience + (l->was_up ? 0 : ACQUIRE_GRACE_NS))
-            publish(n, l, FACT_LINK_LOST, l->contact_end);
+        if (!l->up)
+            watch_down(n, l);
+        else if (now - l->lost_at >= LOST_INTERVAL_NS && called_lost(n, l))
+            publish(n, l, FACT_LINK_FOUND, 0);
     }
 }
 
@@ -217,8 +242,13 @@ void network_links_fact(struct network *n, const struct fact *f)
                    (state->incarnation == f->incarnation && state->seq >= f->seq)))
         return;
     *state = (struct link_fact){.incarnation = f->incarnation, .seq = f->seq, .until = until};
-    tai_ns both = MAX(said(n, f->author, peer), said(n, peer, f->author));
-    if (route_set_lost(&n->route, f->author, peer, both) == ERR_OK && n->ready)
+    network_links_lost(n, f->author, peer);
+}
+
+void network_links_lost(struct network *n, node_id a, node_id b)
+{
+    tai_ns facts = MAX(said(n, a, b), said(n, b, a)), near = MAX(near_until(n, a, b), near_until(n, b, a));
+    if (route_set_lost(&n->route, a, b, MAX(facts, near)) == ERR_OK && n->ready)
         n->reach_due |= !n->route.dirty;
 }
 

@@ -125,6 +125,7 @@ static err open_tables(struct network *n)
     map_init(&n->items, n->heap, sizeof(struct item *));
     map_init(&n->keys, n->heap, sizeof(struct item *));
     map_init(&n->link_facts, n->heap, sizeof(struct link_fact));
+    map_init(&n->near, n->heap, sizeof(struct near_word));
     n->seen = heap_alloc(n->heap, sizeof(uint64_t) * SEEN_SETS * SEEN_WAYS);
     n->seen_turn = heap_alloc(n->heap, SEEN_SETS);
     if (!n->seen || !n->seen_turn)

@@ -3,6 +3,7 @@
  * Not for other rooms.
  *
  * network.c  opens, ticks, reports reach        links.c  points terminals, folds link facts
+ * near.c     news of links that stays near
  * frame.c    bundles that come in                queue.c  bundles that wait and go out
  * cast.c     messages to neighbours that nobody keeps
  * spool.c    bundles on disk: written, recovered, loaded
@@ -26,6 +27,9 @@ enum { LINK_WINDOW_BYTES = 16 * 1024 * 1024, LINK_WINDOW_COUNT = 64, LINK_WINDOW
 #define ACQUIRE_GRACE_NS                                                                           \
     (120 * NS_PER_S) /* mono: a link that never came up in this contact: lasers slew and search, from cold a minute and more */
 #define LOST_INTERVAL_NS (30 * NS_PER_S) /* mono, between facts about one link */
+#define LASTS_NS (60 * NS_PER_S) /* mono: large missions: a link that was lost for so long is told to everybody */
+#define NEAR_FOR_NS (300 * NS_PER_S) /* wall: news of a link is good for so long */
+enum { NETWORK_NEAR = 1 /* message type */, NEAR_HOPS = 3 };
 #define LIFETIME_DEFAULT_NS NS_PER_DAY
 
 enum item_state { ITEM_WAITING, ITEM_LOADING, ITEM_FLYING };
@@ -69,6 +73,9 @@ struct link {
     tai_ns edge; /* when the plan is to be looked at again */
     tai_ns contact_end;
     mono_ns open_since, down_since, lost_at;
+    bool laser;      /* the contact that the plan shows is between satellites */
+    bool told_near;  /* neighbours were told that it does not stand */
+    mono_ns near_at; /* when they were last told anything of it */
     struct queue queues[PRIORITIES];
 };
 
@@ -77,6 +84,10 @@ struct link_fact { /* folded: what an author says of its link to a peer; the hig
     uint32_t incarnation;
     uint64_t seq;
     tai_ns until; /* 0: found */
+};
+
+struct near_word { /* the same, told to those around only; the highest version counts */
+    tai_ns version, until;
 };
 
 enum spool_op_kind { SPOOL_OP_RECOVER, SPOOL_OP_CYCLE, SPOOL_OP_SYNC, SPOOL_OP_LOAD };
@@ -121,6 +132,7 @@ struct network {
     struct item *oldest, *newest;
     struct cast cast;
     struct map link_facts; /* author << 32 | peer → struct link_fact */
+    struct map near;       /* the same → struct near_word; large missions */
     struct spool spool;
     uint64_t next_id, next_sequence, seen_salt;
     uint64_t memory_bytes, memory_max;
@@ -178,6 +190,12 @@ void network_links_watch(struct network *n); /* unpredicted losses */
 void network_links_event(struct network *n, const struct event_link *e);
 void network_links_fact(struct network *n, const struct fact *f);
 void network_links_member(struct network *n, node_id member);
+void network_links_lost(struct network *n, node_id a, node_id b); /* what is said of this link changed: routes */
+
+/* near.c */
+void near_tell(struct network *n, node_id peer, tai_ns until); /* our link to it; 0: it stands again */
+void near_take(struct network *n, const struct message *m);
+tai_ns near_until(const struct network *n, node_id author, node_id peer); /* 0: nothing stands */
 
 /* spool.c */
 err spool_open(struct network *n);

@@ -282,7 +282,8 @@ static void start(struct node *n)
         .genesis = n->genesis,
         .roster = n->roster,
         .memory_max_bytes = n->config.limits.fact_bytes_max,
-        .sync_interval_ns = MAX(5 * NS_PER_S, n->config.heartbeat_ns), /* a slow heartbeat: a far mission that cannot answer soon */
+        .casts = n->view.large,
+        .sync_interval_ns = MAX((n->view.large ? 60 : 5) * NS_PER_S, n->config.heartbeat_ns), /* large: heartbeats carry a sum; a slow heartbeat: a far mission that cannot answer soon */
     };
     memcpy(config.root_public_key, n->root_public_key, sizeof config.root_public_key);
     struct facts_handlers handlers = {.context = n, .accepted = fact_accepted, .held = fact_held,

@@ -129,4 +129,5 @@ void scenario_member_config(const struct scenario *s, node_id id, struct config 
     out->battery_economy_mwh = (uint64_t)(battery_mwh * (0.5 * m->craft.battery_floor_fraction + 0.3));
     out->core_limit_mk = (uint32_t)(m->craft.core_limit_k * 1000);
     out->base_power_mw = (uint64_t)(m->craft.base_load_w * 1000);
+    out->acquire_ns = m->optical_count ? optical_acquisition_most_ns(&m->optical) : 0;
 }

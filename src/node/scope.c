@@ -40,6 +40,7 @@ err scope_fill(struct view *v, struct heap *h, const struct sky *sky, const stru
 {
     struct filling f = {.view = v, .roster = roster, .most = v->capacity > 4 * SPARE ? v->capacity - SPARE : v->capacity};
     v->roster = roster;
+    v->large = roster->count > MISSION_LARGE;
     f.order = heap_alloc(h, v->capacity * sizeof *f.order);
     if (!f.order)
         return ERR_NO_MEMORY;

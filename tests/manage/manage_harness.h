@@ -52,6 +52,7 @@ struct world {
     uint8_t genesis[8192];
     size_t genesis_size;
     double heartbeat_loss;
+    bool large; /* nodes start as those of a large mission */
 };
 
 /* ---- the sky ------------------------------------------------------------------------------------------------------ */
@@ -281,7 +282,9 @@ static void start(struct world *w, node_id id)
     port_init(&n->facts_port, SERVICE_FACTS, &n->core, &n->config, &n->view, &drawn_sky);
     port_init(&n->manage_port, SERVICE_MANAGE, &n->core, &n->config, &n->view, &drawn_sky);
     begin(w, n);
+    n->view.large = w->large;
     struct facts_config c = {.self = id, .incarnation = 1, .crypto = {world_keys[id], world_sign, world_verify},
+                             .casts = w->large, .sync_interval_ns = w->large ? NS_PER_HOUR : 0,
                              .genesis = span_of(w->genesis, w->genesis_size)};
     memcpy(c.root_public_key, world_keys[0], 32);
     assert_int_equal(manage_open(&n->manage, &n->manage_port), ERR_OK);
@@ -338,9 +341,10 @@ static enum member_state seen(const struct world *w, node_id by, node_id about)
     return view_find(&w->stations[by].view, about)->state;
 }
 
-static struct world *world_new(node_id count, uint64_t seed)
+static struct world *world_open(node_id count, uint64_t seed, bool large)
 {
     struct world *w = calloc(1, sizeof *w);
+    w->large = large;
     window_count = 0;
     w->letters_tail = &w->letters;
     w->rng = rng_stream(seed, 9);
@@ -371,6 +375,11 @@ static struct world *world_new(node_id count, uint64_t seed)
     return w;
 }
 
+static struct world *world_new(node_id count, uint64_t seed)
+{
+    return world_open(count, seed, false);
+}
+
 static void world_free(struct world *w)
 {
     for (node_id id = 1; id <= WORLD_NODES; id++) {
@@ -389,9 +398,8 @@ static void world_free(struct world *w)
 }
 
 /* Everybody in contact with everybody for good, all links up. */
-static struct world *world_meshed(node_id count, uint64_t seed)
+static struct world *world_mesh(struct world *w, node_id count)
 {
-    struct world *w = world_new(count, seed);
     for (node_id a = 1; a <= count; a++)
         for (node_id b = a + 1; b <= count; b++) {
             window(a, b, 0, TIME_NEVER);
@@ -399,6 +407,11 @@ static struct world *world_meshed(node_id count, uint64_t seed)
         }
     run(w, 10 * NS_PER_S);
     return w;
+}
+
+static struct world *world_meshed(node_id count, uint64_t seed)
+{
+    return world_mesh(world_new(count, seed), count);
 }
 
 #endif

@@ -307,6 +307,114 @@ static void malformed_heartbeats_and_facts_change_nothing(void **state)
     world_free(w);
 }
 
+/* ---- large missions (docs/adr/0011) ---------------------------------------------------------------------------------- */
+
+static void a_large_mission_settles_a_doubt_before_it_becomes_a_fact(void **state)
+{
+    (void)state;
+    struct world *w = world_mesh(world_open(4, 7, true), 4);
+    uint64_t facts = facts_count(w->stations[3].facts);
+    link_set(w, 1, 2, false);
+    run(w, 600 * NS_PER_S);
+    for (node_id id = 1; id <= 4; id++)
+        assert_int_equal(w->stations[id].suspicions, 0);
+    assert_true(facts_count(w->stations[3].facts) == facts);
+    kill_node(w, 2); /* who was excused for its broken link is no obstacle */
+    run(w, 4500 * NS_PER_MS);
+    assert_int_equal(seen(w, 3, 2), MEMBER_CONVICTED);
+    assert_int_equal(seen(w, 1, 2), MEMBER_CONVICTED);
+    world_free(w);
+}
+
+static void a_node_of_a_large_mission_is_convicted_within_four_and_a_half_heartbeats(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct world *w = world_mesh(world_open(4, seed, true), 4);
+        run(w, (duration_ns)(seed * 137 % 1000) * NS_PER_MS);
+        mono_ns died = w->now.mono;
+        kill_node(w, 3);
+        run(w, 10 * NS_PER_S);
+        for (node_id id = 1; id <= 4; id++)
+            if (id != 3)
+                assert_in_range(w->stations[id].convicted_at[3], (uint64_t)died + 1, (uint64_t)died + 4500 * NS_PER_MS);
+        world_free(w);
+    }
+}
+
+static void an_answer_that_nobody_asked_for_excuses_nobody(void **state)
+{
+    (void)state;
+    struct world *w = world_mesh(world_open(3, 5, true), 3);
+    struct station *n = &w->stations[1];
+    uint8_t body[32];
+    struct writer out = writer_of(body, sizeof body);
+    heard_write(&out, &(struct heard){2, 1, 1000000});
+    struct message m = {.from = 3, .to = 1, .service = SERVICE_MANAGE, .type = MANAGE_LIVES, .body = writer_span(&out)};
+    begin(w, n);
+    manage_message(n->manage, &m);
+    finish(w, n);
+    kill_node(w, 2);
+    run(w, 4500 * NS_PER_MS);
+    assert_int_equal(seen(w, 1, 2), MEMBER_CONVICTED);
+    world_free(w);
+}
+
+static void statuses_of_large_missions_travel_with_every_eighth_heartbeat(void **state)
+{
+    (void)state;
+    struct world *w = world_mesh(world_open(4, 3, true), 4);
+    link_set(w, 1, 4, false);
+    run(w, 60 * NS_PER_S);
+    begin(w, &w->stations[4]);
+    manage_craft(w->stations[4].manage, &(struct event_craft){.battery_mwh = 4711, .battery_capacity_mwh = 5000, .core_limit_mk = 340000});
+    run(w, 9 * NS_PER_S);
+    assert_int_equal(view_find(&w->stations[2].view, 4)->status.battery_mwh, 4711);
+    run(w, 9 * NS_PER_S);
+    assert_int_equal(view_find(&w->stations[1].view, 4)->status.battery_mwh, 4711); /* over others */
+    world_free(w);
+}
+
+static void sums_in_heartbeats_find_a_fact_that_was_lost_on_the_way(void **state)
+{
+    (void)state;
+    struct world *w = world_mesh(world_open(2, 9, true), 2);
+    struct station *n = &w->stations[1];
+    w->link[1][2] = false; /* the air loses it; nobody notices */
+    begin(w, n);
+    assert_int_equal(facts_publish(n->facts, FACT_TASK, span_of((const uint8_t *)"x", 1), NULL), ERR_OK);
+    finish(w, n);
+    w->link[1][2] = true;
+    assert_true(facts_sum(n->facts) != facts_sum(w->stations[2].facts));
+    run(w, 4 * NS_PER_S);
+    assert_true(facts_sum(n->facts) == facts_sum(w->stations[2].facts));
+    assert_true(facts_digest(n->facts) == facts_digest(w->stations[2].facts));
+    world_free(w);
+}
+
+static void malformed_messages_of_large_missions_change_nothing(void **state)
+{
+    (void)state;
+    struct world *w = world_mesh(world_open(2, 13, true), 2);
+    struct station *n = &w->stations[1];
+    struct rng rng = rng_stream(2, 1);
+    uint64_t digest = manage_digest(n->manage);
+    uint8_t bytes[200];
+    for (int i = 0; i < 20000; i++) {
+        size_t size = rng_below(&rng, sizeof bytes);
+        for (size_t j = 0; j < size; j++)
+            bytes[j] = (uint8_t)(rng_chance(&rng, 0.6) ? 1 : rng_u64(&rng));
+        if (size > 0)
+            bytes[0] = (uint8_t)(i % 3 ? bytes[0] : 2);
+        struct message m = {.from = 2, .to = 1, .service = SERVICE_MANAGE, .type = (uint16_t)(1 + i % 4), .body = span_of(bytes, size)};
+        begin(w, n);
+        manage_message(n->manage, &m);
+    }
+    finish(w, n);
+    assert_true(manage_digest(n->manage) == digest && manage_check(n->manage));
+    world_free(w);
+}
+
 static void nobody_but_the_root_admits_or_retires(void **state)
 {
     (void)state;
@@ -429,6 +537,12 @@ int main(void)
         cmocka_unit_test(a_fast_wall_clock_changes_nothing_for_standing_contacts),
         cmocka_unit_test(status_reaches_nodes_that_are_no_neighbours),
         cmocka_unit_test(malformed_heartbeats_and_facts_change_nothing),
+        cmocka_unit_test(a_large_mission_settles_a_doubt_before_it_becomes_a_fact),
+        cmocka_unit_test(a_node_of_a_large_mission_is_convicted_within_four_and_a_half_heartbeats),
+        cmocka_unit_test(an_answer_that_nobody_asked_for_excuses_nobody),
+        cmocka_unit_test(statuses_of_large_missions_travel_with_every_eighth_heartbeat),
+        cmocka_unit_test(sums_in_heartbeats_find_a_fact_that_was_lost_on_the_way),
+        cmocka_unit_test(malformed_messages_of_large_missions_change_nothing),
         cmocka_unit_test(nobody_but_the_root_admits_or_retires),
         cmocka_unit_test(folds_commute_between_authors),
         cmocka_unit_test(health_falls_at_once_and_climbs_with_margin),

@@ -163,6 +163,103 @@ static void an_unpredicted_loss_becomes_a_fact_and_is_taken_back(void **state)
     sky_free(&sky);
 }
 
+/* Six pearls in a row, linked, of a large mission. */
+static struct rig *make_row(struct sky *sky)
+{
+    struct rig *r = rig_new(6);
+    struct pearls p = {.altitude_km = 550, .inclination_deg = 53, .spacing_deg = 10, .count = 6, .epoch = r->now.wall};
+    struct site sites[6] = {0};
+    for (uint32_t k = 0; k < 6; k++) {
+        sites[k] = (struct site){.node = 1 + k, .kind = SITE_SATELLITE, .slot = k};
+        assert_int_equal(pearls_elements(&p, k, &sites[k].elements), ERR_OK);
+    }
+    struct link_rules rules = link_rules_default();
+    rules.topology = TOPOLOGY_STRING;
+    assert_int_equal(sky_init(sky, NULL, sites, 6, &rules, r->now.wall), ERR_OK);
+    assert_int_equal(sky_plan_extend(sky, r->now.wall + 2 * NS_PER_HOUR), ERR_OK);
+    rig_boot_all(r, sky);
+    for (node_id id = 1; id <= 6; id++) {
+        r->nodes[id].view.large = true;
+        r->nodes[id].config.acquire_ns = 300 * S;
+    }
+    return r;
+}
+
+static void news_of_a_link_goes_three_hops_and_a_fact_follows_when_it_lasts(void **state)
+{
+    (void)state;
+    struct sky sky;
+    struct rig *r = make_row(&sky);
+    for (node_id id = 1; id < 6; id++)
+        rig_link(r, id, id + 1, true);
+    rig_wait(r, 60 * S);
+    rig_link(r, 1, 2, false);
+    rig_wait(r, S / 10);
+    for (node_id id = 3; id <= 5; id++) /* 2 tells 3, 4, 5 */
+        assert_true(near_until(r->nodes[id].network, 2, 1) > r->now.wall);
+    assert_true(near_until(r->nodes[6].network, 2, 1) == 0);
+    assert_true(view_find(&r->nodes[4].view, 1)->reach_ns > 100 * S);
+    assert_int_equal(r->nodes[1].lost_facts + r->nodes[2].lost_facts, 0);
+    rig_link(r, 1, 2, true);
+    rig_wait(r, 2 * S);
+    for (node_id id = 1; id <= 6; id++)
+        assert_true(near_until(r->nodes[id].network, 2, 1) == 0);
+    assert_true(view_find(&r->nodes[4].view, 1)->reach_ns < S);
+    rig_link(r, 1, 2, false);
+    rig_wait(r, 55 * S);
+    assert_int_equal(r->nodes[1].lost_facts + r->nodes[2].lost_facts, 0);
+    rig_wait(r, 10 * S);
+    assert_true(r->nodes[1].lost_facts == 1 && r->nodes[2].lost_facts == 1);
+    rig_link(r, 1, 2, true);
+    rig_wait(r, S);
+    assert_true(r->nodes[1].found_facts == 1 && r->nodes[2].found_facts == 1);
+    rig_free(r);
+    sky_free(&sky);
+}
+
+static void a_laser_that_searches_is_not_lost_before_its_terminal_should_have_found_the_peer(void **state)
+{
+    (void)state;
+    struct sky sky;
+    struct rig *r = make_row(&sky);
+    for (node_id id = 2; id < 6; id++)
+        rig_link(r, id, id + 1, true);
+    rig_wait(r, 290 * S);
+    assert_int_equal(r->nodes[1].lost_facts + r->nodes[2].lost_facts, 0);
+    assert_true(near_until(r->nodes[4].network, 2, 1) > r->now.wall); /* those around do not count on it */
+    rig_wait(r, 30 * S);
+    assert_true(r->nodes[1].lost_facts == 1 && r->nodes[2].lost_facts == 1);
+    rig_free(r);
+    sky_free(&sky);
+}
+
+static void malformed_news_of_links_changes_nothing_and_lies_are_short(void **state)
+{
+    (void)state;
+    struct sky sky;
+    struct rig *r = make_row(&sky);
+    rig_link(r, 2, 3, true);
+    struct rng rng = rng_stream(4, 4);
+    uint8_t bytes[40];
+    for (int i = 0; i < 20000; i++) {
+        size_t size = i % 2 ? 25 : rng_below(&rng, sizeof bytes);
+        for (size_t k = 0; k < size; k++)
+            bytes[k] = (uint8_t)(rng_chance(&rng, 0.6) ? rng_below(&rng, 4) : rng_u64(&rng));
+        struct message m = {.from = 3, .to = 2, .service = SERVICE_NETWORK, .type = NETWORK_NEAR, .body = span_of(bytes, size)};
+        rig_step_begin(r, 2);
+        near_take(r->nodes[2].network, &m);
+        rig_step_end(r);
+    }
+    assert_true(r->nodes[2].network->near.count <= 36);
+    for (node_id a = 1; a <= 6; a++)
+        for (node_id b = 1; b <= 6; b++)
+            assert_true(near_until(r->nodes[2].network, a, b) <= r->now.wall + NEAR_FOR_NS);
+    for (node_id b = 1; b <= 6; b++)
+        assert_true(near_until(r->nodes[2].network, 2, b) == 0); /* nobody speaks for us */
+    rig_free(r);
+    sky_free(&sky);
+}
+
 static void the_loss_of_a_dead_peer_is_not_a_lost_link(void **state)
 {
     (void)state;
@@ -249,6 +346,9 @@ int main(void)
         cmocka_unit_test(who_first_meets_after_the_start_is_pointed_at),
         cmocka_unit_test(a_quarantined_member_is_not_pointed_at_and_a_convicted_one_is),
         cmocka_unit_test(an_unpredicted_loss_becomes_a_fact_and_is_taken_back),
+        cmocka_unit_test(news_of_a_link_goes_three_hops_and_a_fact_follows_when_it_lasts),
+        cmocka_unit_test(a_laser_that_searches_is_not_lost_before_its_terminal_should_have_found_the_peer),
+        cmocka_unit_test(malformed_news_of_links_changes_nothing_and_lies_are_short),
         cmocka_unit_test(the_loss_of_a_dead_peer_is_not_a_lost_link),
         cmocka_unit_test(malformed_link_facts_change_nothing),
         cmocka_unit_test(equal_sets_of_link_facts_fold_to_equal_digests),

@@ -190,6 +190,11 @@ static inline void rig_step_end(struct rig *r)
     struct rig_node *node = &r->nodes[r->stepping];
     struct delivery d;
     while (node_core_next(&node->core, &d)) {
+        if (d.kind == DELIVER_MESSAGE) {
+            err e = network_send(node->network, &d.message);
+            (void)e; /* as the node: the sender does without */
+            slice_drop(&d.message.payload);
+        }
         if (d.kind != DELIVER_MEMBER)
             continue;
         node->changes++;
@@ -354,9 +359,13 @@ static inline bool rig_run_air(struct rig *r)
         struct event_frame e = {
             .peer = f->from, .receipt = f->transfer, .data = slice_of(f->bytes, 0, f->bytes->size)};
         node_id to = f->to;
+        struct buf *bytes = buf_ref(f->bytes);
+        if (e.receipt == 0) /* a cast */
+            rig_drop_flight(r, i);
         rig_step_begin(r, to);
         network_frame(r->nodes[to].network, &e);
         rig_step_end(r);
+        buf_unref(bytes);
         return true;
     }
     return false;
