@@ -24,7 +24,7 @@ enum {
 };
 
 enum facts_message_type { FACTS_DIGEST = 1, FACTS_VECTOR, FACTS_PUSH, FACTS_WATCHED, FACTS_SERVED, FACTS_HELD };
-enum { VECTOR_ANSWER = 1, VECTOR_PARTIAL = 2 };
+enum { VECTOR_ANSWER = 1, VECTOR_PARTIAL = 2, VECTOR_SHOW = 4 };
 
 struct chain {
     node_id author;
@@ -35,6 +35,7 @@ struct chain {
     uint64_t durable;  /* of these in our log, synced */
     uint64_t limit;    /* nothing beyond is valid; UINT64_MAX while in good standing */
     uint64_t cut;      /* facts behind the limit that the log holds: left out at recovery */
+    uint64_t doubted;  /* recovery: facts from here on were read behind a hole, their signatures are checked again; 0: none */
     uint64_t proven;   /* the lowest sequence used twice by a folded proof; 0: none */
     uint8_t head[FACT_HASH_SIZE]; /* hash of fact `seq` */
     const uint8_t *const *base;   /* encoded, by sequence - 1: of the roster, shared */
@@ -49,6 +50,8 @@ struct peer {
     node_id id;
     mono_ns asked_at; /* when we last sent it a DIGEST because of an unknown author */
     mono_ns told_at;  /* when we last sent it a DIGEST */
+    mono_ns up_at;    /* when its link came up */
+    bool shown;       /* while publishing is held: it knows no more of our chain than we do */
 };
 
 struct watch { /* key: own sequence */
@@ -75,6 +78,20 @@ struct batch { /* a growing payload of facts */
     size_t size;
 };
 
+struct stray { /* read from the log behind a hole: its predecessor is missing; key as that of early facts */
+    uint8_t *encoded;
+    size_t size;
+};
+
+struct rot { /* facts_rot.c: what follows when the log lost records */
+    struct map strays;
+    bool held;            /* publishing waits until a neighbour has shown our head */
+    bool readmitting;     /* the fact at hand lies in the log already */
+    bool telling;         /* healing: what a census missed is being appended */
+    uint64_t appended;    /* the last record that was */
+    struct map seen;      /* census: chain -> bits of sequences that the log holds */
+};
+
 struct facts {
     struct port *port;
     struct facts_config config;
@@ -94,9 +111,10 @@ struct facts {
     size_t block_size, block_used;
     struct { /* appended to the log, in order, not yet durable: a ring */
         struct chain *chain;
-        uint64_t seq;
+        uint64_t seq, index; /* of its record */
     } *unsynced;
     size_t unsynced_head, unsynced_count, unsynced_capacity;
+    struct rot rot;
     /* sync: */
     struct map peers;   /* neighbours whose link stands; key: node */
     struct map early;
@@ -118,6 +136,7 @@ uint64_t chain_valid(const struct chain *c);                     /* min(seq, lim
 uint64_t chain_tellable(const struct facts *s, const struct chain *c); /* what others may see */
 const uint8_t *chain_hash(const struct chain *c, uint64_t seq);  /* of fact `seq` <= c->seq; zeros for 0 */
 uint64_t chain_contribution(const struct chain *c, uint64_t seq);
+void chain_shorten(struct facts *s, struct chain *c, uint64_t seq); /* recovery: what lies behind was not to be taken */
 void chain_stop(struct facts *s, struct chain *c, uint64_t limit);
 struct span chain_encoded(const struct chain *c, uint64_t seq);
 enum take { TAKE_ACCEPTED, TAKE_KNOWN, TAKE_EARLY, TAKE_FORKED, TAKE_REFUSED, TAKE_FULL };
@@ -136,6 +155,20 @@ void recovery_record(void *context, uint16_t type, struct span payload); /* of t
 void recovery_end(void *context);                                       /* of the log; `ready` comes when all is folded */
 void recovery_alarm(struct facts *s);
 
+/* facts_rot.c */
+void rot_open(struct facts *s);
+void rot_stray_add(struct facts *s, const struct fact *f, struct span encoded); /* silently stops at memory's end: sync repairs */
+/* The stray that continues the chain, taken out; the caller frees `encoded`. False: there is none. */
+bool rot_stray_next(struct facts *s, const struct chain *c, struct stray *out);
+bool rot_stray_take(struct facts *s, struct chain *c);                /* the same, and accepts it; false: there was none, or it was no good */
+void rot_begin(struct facts *s);                                      /* recovery is over */
+void rot_link_up(struct facts *s, node_id peer);
+void rot_shown(struct facts *s, node_id peer, uint64_t seq);          /* a peer's VECTOR: so much of our chain it holds */
+void rot_alarm(struct facts *s);                                      /* each sync interval */
+void rot_durable(struct facts *s, uint64_t index);
+void rot_census(void *context, uint16_t type, struct span payload);   /* of the log */
+void rot_passed(void *context, enum log_pass_kind kind, bool whole);  /* of the log */
+
 /* facts_watch.c */
 void batch_add(struct batch *b, struct span encoded); /* silently stops at memory's end: sync repairs */
 void batch_send(struct facts *s, struct batch *b, enum facts_message_type type, node_id to); /* keeps the batch */
@@ -149,6 +182,9 @@ bool watch_names(const struct facts *s, uint64_t first, uint64_t last, node_id n
 void facts_send(struct facts *s, node_id to, enum facts_message_type type, struct span body, struct slice payload);
 
 /* facts_sync.c */
+enum { EARLY_KEY = 16 };
+struct span early_key(node_id author, uint32_t incarnation, uint64_t seq, uint8_t out[EARLY_KEY]);
+void sync_ask_own(struct facts *s, node_id peer);  /* what do you hold of our chain? */
 void sync_open(struct facts *s);
 void sync_begin(struct facts *s);                  /* recovery is over */
 void sync_durable(struct facts *s);                /* the log moved on: push own facts, send HELD */

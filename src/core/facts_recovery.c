@@ -12,38 +12,67 @@
 
 enum { FOLDS_PER_STEP = 4096 };
 
-/* Our own disk: checksummed and chained, so signatures are not checked again. */
+/* The chain that a logged fact belongs to; NULL: it needs none (the roster holds it), or there is no memory. */
+static struct chain *chain_of(struct facts *s, const struct fact *f)
+{
+    struct chain *c = facts_chain(s, f->author, f->incarnation);
+    const struct roster_member *m = c || f->incarnation != ROSTER_INCARNATION ? NULL : roster_find(s->config.roster, f->author);
+    if (m) {
+        facts_key_add(s, f->author, f->incarnation, m->public_key);
+        c = facts_chain(s, f->author, f->incarnation);
+    }
+    if (c)
+        return f->seq <= c->base_count ? NULL : c; /* written before there was a roster */
+    c = map_put_u64(&s->chains, chain_key(f->author, f->incarnation), NULL); /* keys follow when manage folds the JOIN */
+    if (c)
+        *c = (struct chain){.author = f->author, .incarnation = f->incarnation, .limit = UINT64_MAX};
+    return c;
+}
+
+/* False: it does not continue the chain, or does not fit. */
+static bool append(struct facts *s, struct chain *c, struct span encoded)
+{
+    struct fact f;
+    struct fact_parts parts;
+    uint8_t *room = store_room(s, encoded.size);
+    if (fact_decode(encoded, &f, &parts) != ERR_OK || f.seq != c->seq + 1 ||
+        memcmp(parts.previous, c->head, FACT_HASH_SIZE) != 0 || !room || !store_index_room(s, c))
+        return false;
+    memcpy(room, encoded.data, encoded.size);
+    fact_hash(parts.signed_part, f.hash);
+    store_keep(s, c, &f);
+    c->durable = c->seq;
+    if (s->log.damage.holes > 0 && c->doubted == 0)
+        c->doubted = c->seq;
+    return true;
+}
+
+/* Our own disk: checksummed, so signatures are not checked again, except behind a hole. A fact may come before the one that
+ * it continues, where that was lost and written again later, or must come from a neighbour. */
 void recovery_record(void *context, uint16_t type, struct span payload)
 {
     struct facts *s = context;
     struct fact f;
     struct fact_parts parts;
+    struct stray next;
     if (type != RECORD_FACT || fact_decode(payload, &f, &parts) != ERR_OK)
         return;
-    struct chain *c = facts_chain(s, f.author, f.incarnation);
-    const struct roster_member *m = c || f.incarnation != ROSTER_INCARNATION ? NULL : roster_find(s->config.roster, f.author);
-    if (m) {
-        facts_key_add(s, f.author, f.incarnation, m->public_key);
-        c = facts_chain(s, f.author, f.incarnation);
+    struct chain *c = chain_of(s, &f);
+    if (!c || f.seq <= c->seq)
+        return;
+    if (f.seq > c->seq + 1) {
+        rot_stray_add(s, &f, payload);
+        return;
     }
-    if (c && f.seq <= c->base_count)
-        return; /* written before there was a roster */
-    if (!c) { /* keys follow when manage folds the JOIN */
-        c = map_put_u64(&s->chains, chain_key(f.author, f.incarnation), NULL);
-        if (!c)
-            return;
-        *c = (struct chain){.author = f.author, .incarnation = f.incarnation, .limit = UINT64_MAX};
-    }
-    uint8_t *room = store_room(s, payload.size);
-    if (f.seq != c->seq + 1 || memcmp(parts.previous, c->head, FACT_HASH_SIZE) != 0 || !room || !store_index_room(s, c)) {
+    if (!append(s, c, payload)) {
         port_trace(s->port, TRACE_REFUSED, f.author, "logged fact %llu does not continue its chain or does not fit",
                    (unsigned long long)f.seq);
         return;
     }
-    memcpy(room, payload.data, payload.size);
-    fact_hash(parts.signed_part, f.hash);
-    store_keep(s, c, &f);
-    c->durable = c->seq;
+    for (bool fits = true; fits && rot_stray_next(s, c, &next);) {
+        fits = append(s, c, span_of(next.encoded, next.size));
+        heap_free(s->port->heap, next.encoded);
+    }
 }
 
 /* ---- limits ------------------------------------------------------------------------------------------------------ */
@@ -127,6 +156,7 @@ static void finish(struct facts *s)
     s->folding = false;
     genesis_take(s);
     s->ready = true;
+    rot_begin(s);
     s->pushed = s->own ? s->own->durable : 0;
     s->handlers.ready(s->handlers.context);
     proofs_tell(s);
@@ -152,6 +182,23 @@ static void fold_one(struct facts *s, const struct chain *c, uint64_t seq)
     store_fold(s, &f);
 }
 
+/* Behind a hole the log might hold what only looks like a record of ours. What cannot be checked yet waits for its key. */
+static bool doubt_settled(struct facts *s, struct chain *c, uint64_t seq)
+{
+    struct fact f;
+    struct fact_parts parts;
+    if (c->doubted == 0 || seq < c->doubted)
+        return true;
+    if (c->key_known && fact_decode(chain_encoded(c, seq), &f, &parts) == ERR_OK &&
+        s->config.crypto.verify(s->config.crypto.context, c->public_key, parts.signed_part, parts.signature))
+        return true;
+    for (uint64_t i = seq; i <= c->seq && !c->key_known; i++)
+        if (fact_decode(chain_encoded(c, i), &f, &parts) == ERR_OK)
+            rot_stray_add(s, &f, chain_encoded(c, i));
+    chain_shorten(s, c, seq - 1);
+    return false;
+}
+
 /* In pieces: a step of a node must end. */
 static void fold_some(struct facts *s)
 {
@@ -166,7 +213,8 @@ static void fold_some(struct facts *s)
                 port_alarm(s->port, s->port->now.mono);
                 return;
             }
-            fold_one(s, c, ++s->fold_seq);
+            if (doubt_settled(s, c, s->fold_seq + 1))
+                fold_one(s, c, ++s->fold_seq);
         }
         s->fold_seq = 0;
         if (c->author == NODE_ROOT)

@@ -89,6 +89,17 @@ static void contribution_update(struct facts *s, struct chain *c)
     s->sum += c->contribution - before;
 }
 
+void chain_shorten(struct facts *s, struct chain *c, uint64_t seq)
+{
+    ASSERT(seq >= c->base_count && seq < c->seq);
+    uint8_t head[FACT_HASH_SIZE];
+    memcpy(head, chain_hash(c, seq), sizeof head);
+    memcpy(c->head, head, sizeof head);
+    s->count -= c->seq - seq;
+    c->seq = c->durable = seq;
+    contribution_update(s, c);
+}
+
 void chain_stop(struct facts *s, struct chain *c, uint64_t limit)
 {
     if (limit >= c->limit)
@@ -155,6 +166,7 @@ static bool unsynced_add(struct facts *s, struct chain *c)
     size_t at = (s->unsynced_head + s->unsynced_count++) % s->unsynced_capacity;
     s->unsynced[at].chain = c;
     s->unsynced[at].seq = c->seq + 1;
+    s->unsynced[at].index = s->log.index + (s->rot.readmitting ? 0 : 1);
     return true;
 }
 
@@ -184,6 +196,18 @@ void store_fold(struct facts *s, const struct fact *f)
     s->handlers.accepted(s->handlers.context, &copy);
 }
 
+/* A fact that recovery read is in the log already, but counts as durable no earlier than those that it continues. */
+static err admit_logged(struct facts *s, struct chain *c, struct fact *f)
+{
+    if (c->durable == c->seq)
+        c->durable++;
+    else if (!unsynced_add(s, c))
+        return ERR_FULL;
+    store_keep(s, c, f);
+    store_fold(s, f);
+    return ERR_OK;
+}
+
 /* Copies to memory, logs, accepts. */
 static err admit(struct facts *s, struct chain *c, struct span encoded, struct fact *f)
 {
@@ -193,6 +217,8 @@ static err admit(struct facts *s, struct chain *c, struct span encoded, struct f
         return ERR_FULL;
     if (room != encoded.data)
         memcpy(room, encoded.data, encoded.size);
+    if (s->rot.readmitting)
+        return admit_logged(s, c, f);
     TRY(log_room(&s->log, encoded.size));
     if (!unsynced_add(s, c))
         return ERR_FULL;
@@ -284,14 +310,14 @@ enum take facts_take(struct facts *s, struct span encoded, struct fact *f, struc
 static void durable(void *context, uint64_t index)
 {
     struct facts *s = context;
-    uint64_t first = s->log.index - s->unsynced_count + 1; /* every record is one fact */
-    for (; first <= index && s->unsynced_count > 0; first++) {
+    while (s->unsynced_count > 0 && s->unsynced[s->unsynced_head].index <= index) {
         struct chain *c = s->unsynced[s->unsynced_head].chain;
         c->durable = s->unsynced[s->unsynced_head].seq;
         s->unsynced_head = (s->unsynced_head + 1) % s->unsynced_capacity;
         s->unsynced_count--;
     }
     sync_durable(s);
+    rot_durable(s, index);
     if (s->refold_index > 0 && index >= s->refold_index && !s->refold_asked) {
         s->refold_asked = true;
         port_trace(s->port, TRACE_REFOLD, NODE_NONE, "a proof cut a chain that was folded further: starts anew");
@@ -331,11 +357,12 @@ err facts_open(struct facts **out, struct port *port, const struct facts_config 
     s->handlers = *handlers;
     map_init(&s->chains, port->heap, sizeof(struct chain));
     sync_open(s);
+    rot_open(s);
     facts_key_add(s, NODE_ROOT, 0, config->root_public_key);
     TRY(roster_take(s));
     *out = s;
     log_open(&s->log, port, AREA_FACTS, port->config->boot,
-             &(struct log_handlers){s, recovery_record, recovery_end, durable});
+             &(struct log_handlers){s, recovery_record, recovery_end, durable, rot_census, rot_passed});
     return ERR_OK;
 }
 
@@ -348,6 +375,10 @@ err facts_publish(struct facts *s, enum fact_type type, struct span body, struct
         return ERR_TOO_LARGE;
     if (!s->ready || !c)
         return ERR_BUSY;
+    if (s->rot.held) {
+        port_probe(s->port, PROBE_PUBLISH_HELD);
+        return ERR_BUSY;
+    }
     if (c->limit != UINT64_MAX)
         return ERR_EQUIVOCATION;
     size_t size = body.size + FACT_OVERHEAD;

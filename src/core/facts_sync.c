@@ -7,7 +7,7 @@
 #define SPREAD_DELAY (100 * NS_PER_MS)
 #define EARLY_LIFETIME (10 * NS_PER_S)
 #define UNKNOWN_PATIENCE (500 * NS_PER_MS)
-enum { EARLY_KEY = 16, WANTED_KEY = 12, ENTRY_SIZE_MAX = 5 + 5 + 10 + 4, HELD_ENTRY = 16, HELD_BATCH = 256 };
+enum { WANTED_KEY = 12, ENTRY_SIZE_MAX = 5 + 5 + 10 + 4, HELD_ENTRY = 16, HELD_BATCH = 256 };
 
 static void arm(struct facts *s, mono_ns *timer, duration_ns delay)
 {
@@ -132,6 +132,11 @@ static void vector_send(struct facts *s, node_id to, uint8_t flags, uint16_t mas
     heap_free(s->port->heap, body);
 }
 
+void sync_ask_own(struct facts *s, node_id peer)
+{
+    vector_send(s, peer, VECTOR_SHOW, (uint16_t)(1u << s->own->author % FACTS_BUCKETS));
+}
+
 /* "I hold this chain up to seq": asks for the rest of one chain. */
 static void ask(struct facts *s, node_id to, struct chain *c, uint64_t seq)
 {
@@ -207,6 +212,8 @@ static void serve_chain(struct serving *v, const struct chain *c, uint64_t first
 static void serve(struct serving *v, const struct chain *c, const struct entry *theirs)
 {
     uint64_t mine = c ? chain_tellable(v->facts, c) : 0, seq = theirs ? theirs->seq : 0;
+    if (c && c == v->facts->own)
+        rot_shown(v->facts, v->to, seq);
     if (seq > mine) {
         v->lacking = v->lacking || !c || seq <= c->limit;
         return;
@@ -249,7 +256,7 @@ static void take_vector(struct facts *s, const struct message *m)
     uint8_t flags = read_u8(&e.reader);
     uint16_t mask = read_u16(&e.reader);
     e.left = read_varint(&e.reader);
-    if (!reader_ok(&e.reader) || flags > (VECTOR_ANSWER | VECTOR_PARTIAL) || e.left > m->body.size) {
+    if (!reader_ok(&e.reader) || flags > (VECTOR_ANSWER | VECTOR_PARTIAL | VECTOR_SHOW) || e.left > m->body.size) {
         malformed(s, m->from, "VECTOR");
         return;
     }
@@ -263,7 +270,7 @@ static void take_vector(struct facts *s, const struct message *m)
     batch_clear(&v.batch);
     if (e.bad)
         malformed(s, m->from, "VECTOR");
-    else if (v.lacking && (flags & VECTOR_ANSWER))
+    else if ((flags & VECTOR_SHOW) || (v.lacking && (flags & VECTOR_ANSWER)))
         vector_send(s, m->from, 0, mask);
     if (v.cut) {
         port_probe(s->port, PROBE_FACT_SERVED_CUT);
@@ -287,7 +294,7 @@ static void take_digest(struct facts *s, const struct message *m)
 
 /* ---- facts that come early ----------------------------------------------------------------------------------------- */
 
-static struct span early_key(node_id author, uint32_t incarnation, uint64_t seq, uint8_t out[EARLY_KEY])
+struct span early_key(node_id author, uint32_t incarnation, uint64_t seq, uint8_t out[EARLY_KEY])
 {
     struct writer w = writer_of(out, EARLY_KEY);
     write_u32_be(&w, author);
@@ -381,6 +388,8 @@ void sync_drain(struct facts *s, struct chain *c)
     for (;;) {
         struct span k = early_key(c->author, c->incarnation, c->seq + 1, key);
         struct early *e = map_find(&s->early, k);
+        if (!e && rot_stray_take(s, c))
+            continue;
         if (!e)
             return;
         struct early now = *e;
@@ -580,9 +589,11 @@ void facts_link(struct facts *s, node_id peer, bool up)
     struct peer *p = map_put_u64(&s->peers, peer, &added);
     if (!p || !added)
         return;
-    *p = (struct peer){.id = peer, .asked_at = s->port->now.mono - UNKNOWN_PATIENCE - facts_way(s, peer), .told_at = s->port->now.mono};
-    if (s->ready)
+    *p = (struct peer){.id = peer, .asked_at = s->port->now.mono - UNKNOWN_PATIENCE - facts_way(s, peer), .told_at = s->port->now.mono, .up_at = s->port->now.mono};
+    if (s->ready) {
         digest_send(s, peer);
+        rot_link_up(s, peer);
+    }
 }
 
 void facts_compare(struct facts *s, node_id peer)
@@ -598,6 +609,7 @@ void sync_alarm(struct facts *s)
         s->sync_at = now + sync_interval(s);
         s->spread_at = TIME_NEVER;
         digest_regular(s);
+        rot_alarm(s);
     }
     if (now >= s->spread_at) {
         s->spread_at = TIME_NEVER;

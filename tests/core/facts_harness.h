@@ -66,6 +66,7 @@ struct sim {
     size_t genesis_size;
     uint64_t sent, ops_done, ops_cut_at; /* power cut of node 1 once so many of its disk operations were done */
     double loss;
+    duration_ns scrub_interval;
     bool route_all; /* messages that are not link_only reach anybody */
     struct fact_crypto crypto[SIM_NODES + 1];
 };
@@ -149,7 +150,7 @@ static void sim_ready(void *context)
     n->ready = true;
 }
 
-static bool sim_is_held(const struct sim_node *n, uint64_t tag, node_id node)
+static inline bool sim_is_held(const struct sim_node *n, uint64_t tag, node_id node)
 {
     for (size_t i = 0; i < n->held_count; i++)
         if (n->held[i].tag == tag && n->held[i].node == node)
@@ -228,6 +229,7 @@ static void sim_start(struct sim *s, node_id id)
     n->config = (struct config){.self = id, .boot = n->config.boot + 1, .incarnation = 1, .seed = 7};
     n->config.area_capacity_bytes[AREA_FACTS] = SIM_DISK;
     n->config.area_used_bytes[AREA_FACTS] = n->used;
+    n->config.scrub_interval_ns = s->scrub_interval;
     n->ops_tail = &n->ops;
     assert_int_equal(node_core_init(&n->core, &n->heap), ERR_OK);
     assert_int_equal(view_init(&n->view, &n->heap, 16, id), ERR_OK);
@@ -243,6 +245,20 @@ static void sim_start(struct sim *s, node_id id)
     sim_collect(s, n);
 }
 
+/* Both images of a disk, as they were kept by a test. */
+static inline void sim_disk_set(struct sim_node *n, const uint8_t *image, uint64_t used)
+{
+    memcpy(n->current, image, SIM_DISK);
+    memcpy(n->synced, image, SIM_DISK);
+    n->used = used;
+}
+
+static inline void sim_bit_flip(struct sim_node *n, uint64_t bit)
+{
+    n->current[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    n->synced[bit / 8] ^= (uint8_t)(1u << bit % 8);
+}
+
 /* The process is gone: memory and queued operations are lost; what was written stays as it is seen. */
 static void sim_kill(struct sim *s, node_id id)
 {
@@ -252,7 +268,7 @@ static void sim_kill(struct sim *s, node_id id)
 }
 
 /* The power went: of every unsynced sector either version stays. */
-static void sim_power_cut(struct sim *s, node_id id)
+static inline void sim_power_cut(struct sim *s, node_id id)
 {
     struct sim_node *n = &s->nodes[id];
     while (n->ops) { /* writes that were under way may have reached the medium in part */
@@ -386,7 +402,7 @@ static err sim_publish(struct sim *s, node_id id, const char *text)
     return e;
 }
 
-static err sim_watched(struct sim *s, node_id id, const char *text, const node_id *nodes, size_t count, uint64_t tag)
+static inline err sim_watched(struct sim *s, node_id id, const char *text, const node_id *nodes, size_t count, uint64_t tag)
 {
     struct sim_node *n = &s->nodes[id];
     sim_begin(s, n);
