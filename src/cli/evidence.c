@@ -18,7 +18,7 @@ static const char help[] =
     "scenario, seeds, commit, figure, state. Runs are kept in DIR/runs: a second call repeats only what changed.\n"
     "\n"
     "  --out DIR        the folder (default .noct/evidence)\n"
-    "  --only LIST      links, gaps, loss, latency, degradation, campaign, scale (separated by commas)\n"
+    "  --only LIST      region, links, gaps, loss, latency, degradation, campaign, scale (separated by commas)\n"
     "  --quick          shorter runs and fewer seeds: minutes instead of an hour\n"
     "  --scenarios DIR  where the scenario files are (default scenarios)\n"
     "  --json           the table of claims as JSON\n"

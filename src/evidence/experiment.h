@@ -59,6 +59,8 @@ void evidence_result(struct evidence *e, enum claim c, enum evidence_state state
  * files. Kept: a run with equal arguments, scenario text and commit is read back instead. `exit_code` may be NULL.
  */
 json_t *evidence_noct(struct evidence *e, const char *name, const char *const *arguments, int *exit_code);
+/* Runs a program (NULL: noct itself) with this argument line to its end; false: it could not be run. `out` and `log` may be one file. */
+bool evidence_program(const char *program, const char *const *line, const char *out, const char *log, int *exit_code);
 void evidence_path(const struct evidence *e, char *out, size_t size, const char *format, ...) __attribute__((format(printf, 4, 5)));
 void evidence_scenario(const struct evidence *e, char *out, size_t size, const char *name); /* path of a shipped scenario */
 
@@ -67,6 +69,7 @@ double json_figure(const json_t *report, const char *name); /* report.figures.NA
 long json_violations(const json_t *report);
 
 /* experiments, a file each */
+void experiment_region(struct evidence *e);
 void experiment_links(struct evidence *e);
 void experiment_gaps(struct evidence *e);
 void experiment_loss(struct evidence *e);

@@ -18,7 +18,7 @@
 
 extern char **environ;
 
-enum { PATH_SIZE = 1024, FILE_MAX = 1 << 20 };
+enum { PATH_SIZE = 1024, FILE_MAX = 1 << 20, ARGUMENTS_MAX = 62 };
 
 void evidence_path(const struct evidence *e, char *out, size_t size, const char *format, ...)
 {
@@ -70,29 +70,34 @@ static bool wait_for(pid_t pid, int *code)
     return true;
 }
 
-static bool run(const char *const *arguments, const char *out, const char *log, int *code)
+bool evidence_program(const char *program, const char *const *line, const char *out, const char *log, int *code)
 {
     char self[PATH_SIZE];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (n <= 0)
+    ssize_t n = program ? snprintf(self, sizeof self, "%s", program) : readlink("/proc/self/exe", self, sizeof self - 1);
+    if (n <= 0 || (size_t)n >= sizeof self)
         return false;
     self[n] = 0;
-    const char *line[64] = {self};
-    size_t count = 1;
-    while (arguments[count - 1] && count < 63) {
-        line[count] = arguments[count - 1];
-        count++;
-    }
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, out, O_WRONLY | O_CREAT | O_TRUNC, 0644);
-    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, log, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    if (strcmp(out, log) == 0)
+        posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO);
+    else
+        posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, log, O_WRONLY | O_CREAT | O_TRUNC, 0644);
     pid_t pid;
     char **argv = (char **)(uintptr_t)line;
     bool good = posix_spawn(&pid, self, &actions, NULL, argv, environ) == 0 && wait_for(pid, code);
     posix_spawn_file_actions_destroy(&actions);
     return good;
+}
+
+static bool run(const char *const *arguments, const char *out, const char *log, int *code)
+{
+    const char *line[ARGUMENTS_MAX + 2] = {"noct"};
+    for (size_t i = 0; i < ARGUMENTS_MAX && arguments[i]; i++)
+        line[i + 1] = arguments[i];
+    return evidence_program(NULL, line, out, log, code);
 }
 
 json_t *evidence_noct(struct evidence *e, const char *name, const char *const *arguments, int *exit_code)
