@@ -7,8 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 
-/* After a boot: how long leases of earlier boots wait for news of a takeover. Between sweeps: for leases that expire. */
+/* After a boot: how long leases of earlier boots wait for news of a takeover; how long a node that replaced another waits for news of what
+ * that one accepted as a sink. Between sweeps: for leases that expire. */
 #define START_GRACE NS_PER_S
+#define REPLACED_GRACE (10 * NS_PER_MINUTE)
 #define SWEEP_EVERY (30 * NS_PER_S)
 #define ACK_PATIENCE (3 * NS_PER_S)
 #define ACK_REACH (2 * NS_PER_S)
@@ -160,6 +162,7 @@ void compute_ready(struct compute *c)
     enter(c);
     c->ready = true;
     c->start_after = c->port->now.mono + START_GRACE;
+    c->replaced_until = c->port->config->incarnation > ROSTER_INCARNATION ? c->port->now.mono + REPLACED_GRACE : 0;
     c->sweep_at = c->port->now.mono + SWEEP_EVERY;
     port_alarm(c->port, c->start_after);
     for (struct map_node *n = map_first(&c->table.tasks); n; n = map_next(&c->table.tasks, n)) {

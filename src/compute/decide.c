@@ -216,6 +216,13 @@ static void reconcile_run(struct compute *c, const struct task *t)
     }
 }
 
+/* A sink's earlier incarnation may have awarded the task or accepted its result, and the news be under way. */
+static bool may_not_know(const struct compute *c, const struct task *t)
+{
+    return compute_task_sink(t) == c->port->config->self && t->incarnation != c->port->config->incarnation &&
+           c->port->now.mono < c->replaced_until;
+}
+
 void compute_decide(struct compute *c, struct uid id)
 {
     const struct task *t = compute_table_find(&c->table, id);
@@ -237,6 +244,8 @@ void compute_decide(struct compute *c, struct uid id)
     if (t->receipts > 0 || t->body.size == 0)
         return;
     port_alarm(c->port, c->sweep_at);
+    if (may_not_know(c, t))
+        return; /* a sweep asks again */
     node_id self = c->port->config->self;
     if ((compute_task_sink(t) == self || MUTATION(RECEIPT_BY_ANYBODY)) && settle(c, t))
         return;

@@ -120,6 +120,7 @@ struct compute {
     struct map waiters;  /* tag -> struct waiter */
     struct map acks;     /* tag -> struct ack */
     unsigned depth;
+    mono_ns replaced_until; /* this node took another's place: what that accepted, it may not know before */
     bool ready, dirty_all;
     mono_ns start_after; /* runs of leases from before the boot wait for news of a takeover */
     mono_ns sweep_at;

@@ -106,6 +106,7 @@ static err fold_task(struct task_table *t, const struct fact *f, struct uid *tou
     if (task->body.size)
         return ERR_OK;
     task->body = f->body;
+    task->incarnation = f->incarnation;
     task->body_hash = hash64(f->body.data, f->body.size);
     task->priority = spec.priority;
     task->cpu_millis = spec.cpu_millis;
@@ -115,11 +116,11 @@ static err fold_task(struct task_table *t, const struct fact *f, struct uid *tou
     return ERR_OK;
 }
 
-static bool lease_higher(const struct award *a, node_id author, const struct lease *than)
+static bool lease_higher(const struct award *a, const struct fact *f, const struct lease *than)
 {
     if (a->epoch != than->epoch)
         return a->epoch > than->epoch;
-    return author < than->author;
+    return f->author != than->author ? f->author < than->author : f->incarnation < than->incarnation;
 }
 
 static err fold_award(struct task_table *t, const struct fact *f, mono_ns now, struct uid *touched)
@@ -133,9 +134,10 @@ static err fold_award(struct task_table *t, const struct fact *f, mono_ns now, s
     TRY(attempt_of(t, task, a.epoch, a.owner, &attempt));
     if (attempt)
         attempt->awarded = true;
-    if (lease_higher(&a, f->author, &task->lease)) {
+    if (lease_higher(&a, f, &task->lease)) {
         task->lease = (struct lease){.epoch = a.epoch,
                                      .author = f->author,
+                                     .incarnation = f->incarnation,
                                      .owner = a.owner,
                                      .successors = {a.successors[0], a.successors[1]},
                                      .promised = a.promised,
@@ -144,6 +146,16 @@ static err fold_award(struct task_table *t, const struct fact *f, mono_ns now, s
         task->lease_seen = now;
     }
     return ERR_OK;
+}
+
+/* May this report change the attempt? A later incarnation of the node begins it anew. */
+static bool reports(struct attempt *a, const struct fact *f)
+{
+    if (!a || f->incarnation < a->incarnation)
+        return false;
+    if (f->incarnation > a->incarnation)
+        *a = (struct attempt){.epoch = a->epoch, .node = a->node, .awarded = a->awarded, .state = TASK_QUEUED, .incarnation = f->incarnation};
+    return !a->ended; /* an author's first result stands */
 }
 
 static err fold_report(struct task_table *t, const struct fact *f, struct uid *touched)
@@ -155,7 +167,7 @@ static err fold_report(struct task_table *t, const struct fact *f, struct uid *t
     *touched = p.id;
     TRY(row_of(t, p.id, &task));
     TRY(attempt_of(t, task, p.epoch, f->author, &attempt));
-    if (!attempt || attempt->ended)
+    if (!reports(attempt, f))
         return ERR_OK;
     attempt->state = (uint8_t)p.state;
     if (attempt->started == 0)
@@ -172,7 +184,7 @@ static err fold_outcome(struct task_table *t, const struct fact *f, struct uid *
     *touched = o.id;
     TRY(row_of(t, o.id, &task));
     TRY(attempt_of(t, task, o.epoch, f->author, &attempt));
-    if (!attempt || attempt->ended) /* an author's first result stands */
+    if (!reports(attempt, f))
         return ERR_OK;
     attempt->ended = true;
     attempt->state = (uint8_t)o.state;
@@ -211,18 +223,20 @@ static err fold_receipt(struct task_table *t, const struct fact *f, struct uid *
     if (uid_node(p.id) != f->author)
         return ERR_DENIED;
     TRY(row_of(t, p.id, &task));
-    if (task->receipts > 0) {
-        task->receipts += task->receipts < UINT32_MAX;
+    if (task->receipts > 0 && f->incarnation >= task->receipt_incarnation) {
+        task->receipts += f->incarnation == task->receipt_incarnation && task->receipts < UINT32_MAX;
         return ERR_OK;
     }
-    if (!map_put(&t->ended, uid_span(&p.id), NULL))
+    bool ends = task->receipts == 0;
+    if (ends && !map_put(&t->ended, uid_span(&p.id), NULL))
         return ERR_NO_MEMORY;
     task->receipts = 1;
+    task->receipt_incarnation = f->incarnation;
     task->receipt_epoch = p.epoch;
     task->receipt_node = p.node;
     task->receipt_state = (uint8_t)p.state;
     task->receipt_reason = p.reason;
-    t->open_count--;
+    t->open_count -= ends;
     if (t->ended.count > t->ended_max) {
         struct uid oldest;
         memcpy(oldest.bytes, map_key(map_first(&t->ended)).data, sizeof oldest.bytes);

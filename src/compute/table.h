@@ -5,6 +5,8 @@
  *           attempts are kept as the TASK_ATTEMPTS_MAX highest (epoch, node), the sink's first receipt counts (only the
  *           sink may write one, and its chain is ordered), cancelling is a flag. Ended tasks beyond `ended_max` are
  *           forgotten, lowest id first: the kept ones are the highest ids of the ended, whatever the order of arrival.
+ *           A node that was replaced writes a second chain. Of its leases of one epoch and its receipts of one task those of the
+ *           lowest incarnation count; of its reports on one attempt those of the highest, which works on it now.
  * Owns:     the rows and the ids of forgotten tasks (in the heap). Borrows: fact bodies, for the life of the node.
  * Invariant: compute_table_check().
  */
@@ -18,6 +20,7 @@
 struct lease { /* epoch 0: none */
     uint32_t epoch;
     node_id author, owner, successors[2];
+    uint32_t incarnation; /* of the author */
     tai_ns promised;
     duration_ns duration; /* wall */
     hlc time;
@@ -26,6 +29,7 @@ struct lease { /* epoch 0: none */
 struct attempt { /* one node's try under one epoch */
     uint32_t epoch;
     node_id node;
+    uint32_t incarnation;  /* of the node, as it reported last; 0: no report came */
     bool awarded;          /* an AWARD names it; without one it never counts */
     bool ended;            /* a TASK_RESULT came */
     uint8_t state;         /* enum task_state */
@@ -37,12 +41,14 @@ struct attempt { /* one node's try under one epoch */
 struct task {
     struct uid id;
     struct span body; /* of the TASK fact; empty until it came */
+    uint32_t incarnation; /* of the sink when it wrote that fact */
     uint64_t body_hash;
     struct lease lease;
     struct attempt *attempts; /* ascending (epoch, node) */
     uint8_t attempt_count;
     bool cancelled;
-    uint32_t receipts; /* seen; the first counts, more would break I3 */
+    uint32_t receipts; /* of one incarnation of the sink; the first counts, more would break I3 */
+    uint32_t receipt_incarnation;
     uint32_t receipt_epoch;
     node_id receipt_node;
     uint8_t receipt_state;

@@ -39,7 +39,8 @@ struct scenario_bucket {
 };
 
 struct scenario_workload { /* the twin's modelled customers, at the gateways */
-    double puts_per_hour, gets_per_hour, deletes_per_hour, tasks_per_hour;
+    double puts_per_hour, gets_per_hour, deletes_per_hour, tasks_per_hour, copies_per_hour, cancels_per_hour;
+    duration_ns task_deadline_ns; /* of every other task, after it was given; 0: none has one */
     uint64_t object_bytes_min, object_bytes_max;
 };
 

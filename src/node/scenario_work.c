@@ -27,6 +27,9 @@ static const struct yaml_field workload_fields[] = {
     YAML_FIELD(WORK, load.gets_per_hour, "gets_per_hour", YAML_DOUBLE, 0, 1e6),
     YAML_FIELD(WORK, load.deletes_per_hour, "deletes_per_hour", YAML_DOUBLE, 0, 1e6),
     YAML_FIELD(WORK, load.tasks_per_hour, "tasks_per_hour", YAML_DOUBLE, 0, 1e6),
+    YAML_FIELD(WORK, load.copies_per_hour, "copies_per_hour", YAML_DOUBLE, 0, 1e6),
+    YAML_FIELD(WORK, load.cancels_per_hour, "cancels_per_hour", YAML_DOUBLE, 0, 1e6),
+    YAML_FIELD(WORK, load.task_deadline_ns, "task_deadline", YAML_DURATION, 0, 1e9),
     YAML_FIELD(WORK, object_kib_min, "object_kib_min", YAML_DOUBLE, 0, 1 << 20),
     YAML_FIELD(WORK, object_kib_max, "object_kib_max", YAML_DOUBLE, 0, 1 << 20),
 };

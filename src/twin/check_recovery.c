@@ -3,7 +3,8 @@
  *
  *   conviction  a crash is known to every node that stays connected to two observers within (missed + 1.5) heartbeats plus twice the
  *               light time of the longest way in that part of the mesh. Where light counts: plus what an observer waits for a link that
- *               only needs to be set up again, and six crossings, since news may be lost and asked for
+ *               only needs to be set up again, and six crossings, since news may be lost and asked for. Nodes whose disks are full or
+ *               slow meanwhile do not count: they tell and pass on only what they could keep
  *   heal        whatever one node knows has reached every other one after a flood over the plan's contacts. Four floods: facts,
  *               copies and leases that follow from them, what those say, results. Plus the work that is open.
  */
@@ -35,8 +36,15 @@ void check_recovery_close(struct world *w)
 
 /* ---- convictions ------------------------------------------------------------------------------------------------------------- */
 
+/* A node whose disk is full or slow, now or at any time since, says and passes on only what it could keep: it is no witness. */
+static bool cannot_keep(const struct world *w, node_id id, mono_ns since)
+{
+    const struct node_faults *f = &w->nodes[id - 1].faults;
+    return f->full_until > since || f->slow_until > since;
+}
+
 /* Live nodes that are connected over links that stand now, from `from`; *way_ns: light time of the longest way. */
-static void connected_from(struct world *w, node_id from, bool *in, duration_ns *way_ns)
+static void connected_from(struct world *w, node_id from, mono_ns since, bool *in, duration_ns *way_ns)
 {
     node_id *row = calloc(w->node_count, sizeof *row);
     duration_ns *way = calloc(w->node_count, sizeof *way);
@@ -50,7 +58,7 @@ static void connected_from(struct world *w, node_id from, bool *in, duration_ns 
         const uint32_t *peer = sky_peers(w->sky, row[at], &peers);
         for (size_t i = 0; i < peers; i++) {
             size_t k = peer[i] - 1;
-            if (in[k] || !w->nodes[k].node || !link_connected(w, row[at], peer[i]))
+            if (in[k] || !w->nodes[k].node || !link_connected(w, row[at], peer[i]) || cannot_keep(w, peer[i], since))
                 continue;
             in[k] = true;
             way[k] = way[row[at] - 1] + MAX(sky_light_time(w->sky, row[at], peer[i], world_wall(w)), 0) + NS_PER_MS;
@@ -85,7 +93,7 @@ static void joined_still(struct world *w)
     duration_ns way;
     ASSERT(in != NULL);
     if (w->nodes[c->observers[0] - 1].node)
-        connected_from(w, c->observers[0], in, &way);
+        connected_from(w, c->observers[0], c->at, in, &way);
     for (size_t i = 0; i < w->node_count; i++)
         c->joined[i] = c->joined[i] && in[i];
     free(in);
@@ -106,7 +114,7 @@ static void crash_judge(struct world *w, void *context, uint64_t number)
     if (world_node(w, c->victim)->node)
         return; /* back before anybody had to know */
     joined_still(w);
-    if (!c->joined[c->observers[0] - 1] || !c->joined[c->observers[1] - 1])
+    if (!c->joined[c->observers[0] - 1] || !c->joined[c->observers[1] - 1] || cannot_keep(w, c->observers[0], c->at))
         return;
     for (size_t i = 0; i < w->node_count; i++)
         if (c->joined[i] && w->nodes[i].node)
@@ -122,7 +130,7 @@ static bool observers_choose(struct world *w, node_id victim, duration_ns beats,
     duration_ns least[2] = {0, 0};
     const uint32_t *peer = sky_peers(w->sky, victim, &peers);
     for (size_t i = 0; i < peers; i++) {
-        if (!w->nodes[peer[i] - 1].node || !link_connected(w, victim, peer[i]))
+        if (!w->nodes[peer[i] - 1].node || !link_connected(w, victim, peer[i]) || cannot_keep(w, peer[i], w->now))
             continue;
         duration_ns its = observer_lag(w, victim, peer[i]), margin = MAX(30 * NS_PER_S, its > 0 ? beats : 0) + its;
         if (!plan_steady(w, victim, peer[i], margin, margin + beats) || (count == 2 && its >= least[1]))
@@ -152,7 +160,7 @@ void checks_crash(struct world *w, struct twin_node *n)
         return;
     memset(c->known, 0, w->node_count * sizeof *c->known);
     memset(c->joined, 0, w->node_count * sizeof *c->joined);
-    connected_from(w, c->observers[0], c->joined, &way);
+    connected_from(w, c->observers[0], w->now, c->joined, &way);
     c->joined[n->id - 1] = false;
     c->victim = n->id;
     c->at = w->now;

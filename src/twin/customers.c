@@ -20,7 +20,7 @@ enum { VERIFY_DUE, VERIFY_ASKED, VERIFY_DONE };
 /* A refused reading waits twice as long as before; one that another gateway has just answered does not wait. */
 #define VERIFY_WAIT_FIRST (4 * NS_PER_S)
 #define VERIFY_READABLE (2 * NS_PER_MINUTE)
-enum { VERIFY_DOUBLINGS_MAX = 6 };
+enum { VERIFY_DOUBLINGS_MAX = 6, TASKS_MAX = 8 };
 #define BUCKET "lab"
 #define PUT_CREDIT_CHUNK (256 * 1024)
 
@@ -61,6 +61,8 @@ struct customer {
     size_t key_count;
     struct operation operations[OPERATIONS_MAX];
     uint64_t tags;
+    struct uid tasks[TASKS_MAX]; /* the last that it gave, for cancelling */
+    size_t task_count;
     bool bucket_ready;
     /* the final reading: every key of every customer through this gateway */
     struct reading *verify; /* per key */
@@ -183,6 +185,32 @@ static void erase(struct customer *c)
     ask(c, &(struct object_request){.op = OBJECT_DELETE, .tag = o->tag, .key = span_text(key->name)});
 }
 
+/* Of a key that surely holds what was acknowledged. */
+static void copy(struct customer *c)
+{
+    struct key_state *from = c->key_count ? &c->keys[rng_below(&c->rng, c->key_count)] : NULL;
+    struct key_state *to = c->key_count ? &c->keys[rng_below(&c->rng, c->key_count)] : NULL;
+    if (!from || from == to || from->busy || to->busy || from->is.seed == 0 || from->maybe_count > 0)
+        return;
+    struct operation *o = operation_new(c, OBJECT_COPY, to);
+    if (!o)
+        return;
+    o->content = from->is;
+    o->sent = from->is.size;
+    to->busy = true;
+    ask(c, &(struct object_request){.op = OBJECT_COPY, .tag = o->tag, .key = span_text(to->name), .source_bucket = SPAN_LITERAL(BUCKET),
+                                    .source_key = span_text(from->name)});
+}
+
+static void cancel(struct customer *c)
+{
+    if (c->task_count == 0)
+        return;
+    size_t at = rng_below(&c->rng, MIN(c->task_count, (size_t)TASKS_MAX));
+    struct task_request r = {.op = TASK_CANCEL, .client = SERVICE_REGION, .tag = ++c->tags, .id = c->tasks[at]};
+    node_event(c->gateway, &(struct event){.kind = EVENT_TASK, .task = &r});
+}
+
 static void task(struct customer *c)
 {
     struct key_state *key = c->key_count ? &c->keys[rng_below(&c->rng, c->key_count)] : NULL;
@@ -205,6 +233,9 @@ static void task(struct customer *c)
         .priority = 5,
         .expected_ns = (duration_ns)(20 + rng_below(&c->rng, 100)) * NS_PER_S,
     };
+    duration_ns deadline = c->gateway->world->scenario->workload.task_deadline_ns;
+    if (deadline > 0 && rng_chance(&c->rng, 0.5))
+        spec.deadline = node_wall(c->gateway) + deadline;
     struct task_request r = {.op = TASK_CREATE, .client = SERVICE_REGION, .tag = ++c->tags, .spec = &spec};
     struct event e = {.kind = EVENT_TASK, .task = &r};
     node_event(c->gateway, &e);
@@ -212,7 +243,7 @@ static void task(struct customer *c)
 
 static double rate_of(const struct scenario_workload *l)
 {
-    return l->puts_per_hour + l->gets_per_hour + l->deletes_per_hour + l->tasks_per_hour;
+    return l->puts_per_hour + l->gets_per_hour + l->deletes_per_hour + l->tasks_per_hour + l->copies_per_hour + l->cancels_per_hour;
 }
 
 static void next_request(struct customer *c)
@@ -259,6 +290,10 @@ void customer_happen(struct twin_node *gateway, uint32_t tag)
         get(c);
     else if ((pick -= l->deletes_per_hour) < 0)
         erase(c);
+    else if ((pick -= l->copies_per_hour) < 0)
+        copy(c);
+    else if ((pick -= l->cancels_per_hour) < 0)
+        cancel(c);
     else
         task(c);
 }
@@ -421,8 +456,11 @@ void customer_object(struct twin_node *gateway, const struct object_reply *r)
 
 void customer_task(struct twin_node *gateway, const struct task_reply *r)
 {
-    if (r->op == TASK_CREATE && r->status == ERR_OK)
-        node_figures(gateway)->tasks_created++;
+    if (r->op != TASK_CREATE || r->status != ERR_OK)
+        return;
+    struct customer *c = customer_of(gateway);
+    node_figures(gateway)->tasks_created++;
+    c->tasks[c->task_count++ % TASKS_MAX] = r->id;
 }
 
 /* What was under way when the gateway died is uncertain: the write may or may not have happened. */

@@ -12,17 +12,19 @@
 #include "twin/faults.h"
 #include "twin/shard.h"
 
-/* The last fact of the root, from whoever holds most of them. */
-static bool root_head(struct world *w, struct fact *out)
+/* The last fact of the root. The mission knows what it signed, whoever of the nodes has heard of it. */
+static bool root_head(const struct world *w, struct fact *out)
 {
-    uint64_t most = 0;
-    for (size_t i = 0; i < w->node_count; i++) {
-        struct node *node = w->nodes[i].node;
-        uint64_t held = node && node_ready(node) ? facts_seq_of(node_facts(node), NODE_ROOT) : 0;
-        if (held > most && facts_get(node_facts(node), NODE_ROOT, held, out))
-            most = held;
-    }
-    return most > 0;
+    struct span genesis = text_span(&w->genesis);
+    struct reader r = reader_of(genesis.data, genesis.size);
+    struct span last = {0};
+    while (reader_left(&r) > 0 && reader_ok(&r))
+        last = read_blob(&r, FACT_ENCODED_MAX);
+    struct fact_parts parts;
+    if (!reader_ok(&r) || fact_decode(last, out, &parts) != ERR_OK)
+        return false;
+    fact_hash(parts.signed_part, out->hash);
+    return true;
 }
 
 static err join_encode(struct world *w, const struct twin_node *n, uint8_t *out, size_t capacity, struct span *body)
@@ -35,22 +37,25 @@ static err join_encode(struct world *w, const struct twin_node *n, uint8_t *out,
     return manage_join_encode(&join, out, capacity, body);
 }
 
-/* Nodes borrow the genesis that they booted with: a longer one is a new copy, the old ones stay until the world closes. */
+/* Nodes borrow the genesis and the roster that they booted with: longer ones are new copies, the old ones stay until the world closes. */
 static bool genesis_extend(struct world *w, struct span size, struct span fact)
 {
     struct text longer = text_new(NULL, 64u << 20);
+    struct fact_crypto root = root_crypto(w);
+    struct roster *roster = NULL;
     text_add_span(&longer, text_span(&w->genesis));
     text_add_span(&longer, size);
     text_add_span(&longer, fact);
-    struct text *old = realloc(w->genesis_old, (w->genesis_old_count + 1) * sizeof *old);
-    if (!old || !text_ok(&longer)) {
-        w->genesis_old = old ? old : w->genesis_old;
+    struct genesis_old *old = realloc(w->genesis_old, (w->genesis_old_count + 1) * sizeof *old);
+    if (old)
+        w->genesis_old = old;
+    if (!old || !text_ok(&longer) || roster_make(text_span(&longer), w->root_public, &root, &roster) != ERR_OK) {
         text_free(&longer);
         return false;
     }
-    w->genesis_old = old;
-    w->genesis_old[w->genesis_old_count++] = w->genesis;
+    w->genesis_old[w->genesis_old_count++] = (struct genesis_old){w->genesis, w->roster};
     w->genesis = longer;
+    w->roster = roster;
     return true;
 }
 

@@ -221,6 +221,13 @@ static bool mentioned(const struct fault_plan *plan, node_id node)
     return false;
 }
 
+/* A mesh that lacks a node may break the promise by itself, in the same words: then the faults say nothing any more. */
+static bool only_by_faults(struct shrinker *k)
+{
+    const struct fault_plan none = {0};
+    return k->run->plan.count == 0 || !fails_with(k, &none);
+}
+
 static void nodes_leave_out(struct shrinker *k)
 {
     struct shrink_run *r = k->run;
@@ -228,7 +235,7 @@ static void nodes_leave_out(struct shrinker *k)
         if (mentioned(&r->plan, id))
             continue;
         r->without[r->without_count++] = id;
-        if (!fails(k))
+        if (!fails(k) || !only_by_faults(k))
             r->without_count--;
     }
 }

@@ -210,8 +210,10 @@ void world_close(struct world *w)
     }
     roster_free(w->roster);
     text_free(&w->genesis);
-    for (size_t i = 0; i < w->genesis_old_count; i++)
-        text_free(&w->genesis_old[i]);
+    for (size_t i = 0; i < w->genesis_old_count; i++) {
+        roster_free(w->genesis_old[i].roster);
+        text_free(&w->genesis_old[i].genesis);
+    }
     free(w->genesis_old);
     faults_close(w);
     free(w->engine);

@@ -156,9 +156,12 @@ struct world {
     bool beyond;             /* the plan exceeds the policy: only honest detection is demanded */
     struct text plan_remarks; /* the options that were drawn */
     struct text genesis;
-    struct text *genesis_old; /* what it was before members were replaced: nodes still borrow it */
-    size_t genesis_old_count;
     struct roster *roster; /* the same, checked once for all nodes */
+    struct genesis_old { /* what both were before members were replaced: nodes still borrow them */
+        struct text genesis;
+        struct roster *roster;
+    } *genesis_old;
+    size_t genesis_old_count;
     struct signer *root_signer;
     uint8_t root_public[32];
     bool faults_on;

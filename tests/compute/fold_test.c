@@ -154,6 +154,44 @@ static void the_fold_commutes_between_authors(void **state)
     }
 }
 
+/* What chain `from` says is said by `node` in its next life with an empty disk. */
+static void said_by(size_t from, node_id node, uint32_t incarnation)
+{
+    for (size_t i = 0; i < chains[from].count; i++) {
+        chains[from].facts[i].author = node;
+        chains[from].facts[i].incarnation = incarnation;
+    }
+}
+
+static void the_fold_commutes_between_incarnations_of_replaced_nodes(void **state)
+{
+    (void)state;
+    memset(chains, 0, sizeof chains);
+    for (uint32_t i = 1; i <= 60; i++) {
+        struct uid id = id_of(1, i);
+        say_task(1, id);
+        say_award(1, id, 1, 3);
+        say_state(3, id, 1, 100);
+        if (i % 2)
+            say_result(3, id, 1, TASK_COMPLETE);
+        if (i % 3)
+            say_receipt(1, id, 1, 3);
+        say_award(2, id, 1, 4); /* the second incarnation of the sink does not know the first award */
+        say_receipt(2, id, 1, 4);
+        say_state(4, id, 1, 200); /* nor does that of the owner know that it reported */
+        if (i % 5)
+            say_result(4, id, 1, i % 7 ? TASK_COMPLETE : TASK_SYSTEM_ERROR);
+    }
+    said_by(1, 1, 1);
+    said_by(2, 1, 2);
+    said_by(3, 3, 1);
+    said_by(4, 3, 2);
+    uint64_t first = fold_shuffled(1, 1000);
+    for (uint64_t order = 2; order <= 40; order++)
+        assert_int_equal(fold_shuffled(order, 1000), first);
+    history_free();
+}
+
 static void forgetting_ended_tasks_commutes_too(void **state)
 {
     (void)state;
@@ -241,6 +279,7 @@ int main(void)
     memory = aligned_alloc(64, MEMORY);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_fold_commutes_between_authors),
+        cmocka_unit_test(the_fold_commutes_between_incarnations_of_replaced_nodes),
         cmocka_unit_test(forgetting_ended_tasks_commutes_too),
         cmocka_unit_test(only_the_sink_may_submit_and_accept),
         cmocka_unit_test(the_first_receipt_counts_and_a_second_is_an_alarm),
