@@ -28,6 +28,7 @@ struct sky_pair {
     uint32_t count, capacity;
     double range_most_km;             /* of the open window, where there is a ladder of rates */
     uint32_t planned_at, planned_end; /* of an imported plan: what is not in `contacts` yet */
+    tai_ns rest_until;                /* the link stays as it is at least so long: nothing needs to be looked at */
 };
 
 /* A satellite's motion in both frames; false `known` when it has none. Stations on the Earth have
@@ -48,6 +49,9 @@ struct sky_motion sky_motion_of(const struct sky_site *s, tai_ns base, double t_
 enum { SKY_MARGINS_MAX = 10 };
 size_t sky_margins(const struct sky *sky, const struct sky_pair *p, const struct sky_motion *a,
                    const struct sky_motion *b, struct margin out[SKY_MARGINS_MAX]);
+/* For how long before and after the sample this margin surely keeps its sign, s; 0: nothing is known (sky_rest.c). */
+double sky_margin_rest_s(const struct sky *sky, const struct sky_pair *p, size_t index, const struct sky_motion *a,
+                         const struct sky_motion *b, struct margin m);
 /* Pairs with a site of another body (sky_far.c): their margins, and where such a station is. */
 bool sky_pair_is_far(const struct sky *sky, const struct sky_pair *p);
 size_t sky_far_margins(const struct sky *sky, const struct sky_pair *p, const struct sky_motion *a,

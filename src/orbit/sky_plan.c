@@ -190,25 +190,52 @@ static size_t margin_edges(const struct pair_context *context, double length_s, 
 
 enum { TERMINAL_MARGINS = 6, EDGES_MAX = WINDOWS_ROOTS_PER_CELL * (SKY_MARGINS_MAX + TERMINAL_MARGINS * SKY_PARTS_MAX) };
 
-/* Finds the changes of each margin; returns the number of edges, or says that the pair is down all
- * along. */
-static size_t cell_edges(const struct sky *sky, const struct sky_pair *p, const struct cell *c,
-                         bool up[], size_t *margins, struct edge edges[])
+/* Whether a margin of one sign at both ends of the cell cannot have another between them. */
+static bool keeps_sign(const struct pair_context *x, const struct cell *c, struct margin left, struct margin right)
 {
-    struct margin left[SKY_MARGINS_MAX], right[SKY_MARGINS_MAX];
+    const struct sky_pair *p = x->pair;
+    if ((left.value > 0.0) != (right.value > 0.0))
+        return false;
+    double after = sky_margin_rest_s(x->sky, p, x->margin, &c->left[p->site_a], &c->left[p->site_b], left);
+    double before = sky_margin_rest_s(x->sky, p, x->margin, &c->right[p->site_a], &c->right[p->site_b], right);
+    return after + before > c->length_s;
+}
+
+/* Until when a pair without edges in this cell stays as it is: all margins must keep up, or one that is down be down. */
+static tai_ns rest_until(const struct sky *sky, const struct sky_pair *p, const struct cell *c, bool standing,
+                         const struct margin right[], size_t margins)
+{
+    double up_s = margins ? HUGE_VAL : 0.0, down_s = 0.0;
+    for (size_t k = 0; k < margins; k++) {
+        double rest = sky_margin_rest_s(sky, p, k, &c->right[p->site_a], &c->right[p->site_b], right[k]);
+        up_s = fmin(up_s, rest);
+        down_s = right[k].value > 0.0 ? down_s : fmax(down_s, rest);
+    }
+    return c->base + (tai_ns)((c->length_s + (standing ? up_s : down_s)) * 1e9);
+}
+
+/* Finds the changes of each margin; returns the number of edges, or says that the pair is down all
+ * along. Leaves the margins at the right end. */
+static size_t cell_edges(const struct sky *sky, const struct sky_pair *p, const struct cell *c,
+                         bool up[], size_t *margins, struct edge edges[], struct margin right[])
+{
+    struct margin left[SKY_MARGINS_MAX];
     size_t count_left = sky_margins(sky, p, &c->left[p->site_a], &c->left[p->site_b], left);
     size_t count_right = sky_margins(sky, p, &c->right[p->site_a], &c->right[p->site_b], right);
     size_t terminals_at = p->cross_plane ? 4 : 2, edge_count = 0;
     *margins = MAX(count_left, count_right);
+    for (size_t k = count_right; k < *margins; k++)
+        right[k] = (struct margin){-1.0, 0.0};
     for (size_t k = 0; k < *margins; k++) {
         struct margin none = {-1.0, 0.0};
-        struct margin l = k < count_left ? left[k] : none, r = k < count_right ? right[k] : none;
+        struct margin l = k < count_left ? left[k] : none, r = right[k];
         struct pair_context context = {sky, p, c->base, k};
         bool of_terminals = p->kind == LINK_ISL && k >= terminals_at && sky_terminals_limit(sky);
         size_t parts = of_terminals ? sky_terminal_parts(&c->left[p->site_a], &c->left[p->site_b], c->length_s) : 1;
         size_t before = edge_count;
         up[k] = l.value > 0.0;
-        edge_count = margin_edges(&context, c->length_s, parts, l, r, edges, edge_count);
+        if (!keeps_sign(&context, c, l, r))
+            edge_count = margin_edges(&context, c->length_s, parts, l, r, edges, edge_count);
         if (edge_count == before && !up[k]) /* this margin keeps the link down; the others do not matter */
             return 0;
     }
@@ -227,8 +254,9 @@ static err pair_sweep(struct sky *sky, struct sky_pair *p, const struct cell *c)
 {
     bool up[SKY_MARGINS_MAX] = {false};
     struct edge edges[EDGES_MAX];
+    struct margin right[SKY_MARGINS_MAX];
     size_t margins;
-    size_t count = cell_edges(sky, p, c, up, &margins, edges);
+    size_t count = cell_edges(sky, p, c, up, &margins, edges, right);
     bool standing = all_up(up, margins);
     if (standing && !p->open) { /* at the plan's start, or exactly on a cell's edge */
         TRY(contact_open(sky, p, c->base));
@@ -245,6 +273,8 @@ static err pair_sweep(struct sky *sky, struct sky_pair *p, const struct cell *c)
         else if (!now && p->open)
             contact_close(sky, p, edge_time(c, edges[k].t_s, false));
     }
+    if (count == 0)
+        p->rest_until = rest_until(sky, p, c, standing, right, margins);
     return ERR_OK;
 }
 
@@ -305,6 +335,12 @@ static bool is_standing_or_sparse(const struct sky *sky, const struct sky_pair *
     return p->kind == LINK_FIBRE || (p->kind == LINK_ISL && sky_pair_is_sparse(sky, p->site_a, p->site_b));
 }
 
+static bool rests(const struct sky_pair *p, const struct cell *c, tai_ns end)
+{
+    return p->rest_until >= end && c->left[p->site_a].known && c->left[p->site_b].known && c->right[p->site_a].known &&
+           c->right[p->site_b].known;
+}
+
 static err sweep(struct sky *sky, tai_ns until, struct sky_motion *left, struct sky_motion *right)
 {
     motions_fill(sky, sky->plan_end, left);
@@ -312,9 +348,15 @@ static err sweep(struct sky *sky, tai_ns until, struct sky_motion *left, struct 
         tai_ns next = sky->plan_end - sky->plan_end % CELL_NS + CELL_NS;
         struct cell c = {sky->plan_end, (double)(next - sky->plan_end) / 1e9, left, right};
         motions_fill(sky, next, right);
-        for (; sky->swept_pairs < sky->pair_count; sky->swept_pairs++)
-            if (!is_standing_or_sparse(sky, &sky->pairs[sky->swept_pairs]))
-                TRY(sky_pair_sweep(sky, &sky->pairs[sky->swept_pairs], &c));
+        for (; sky->swept_pairs < sky->pair_count; sky->swept_pairs++) {
+            struct sky_pair *p = &sky->pairs[sky->swept_pairs];
+            if (is_standing_or_sparse(sky, p))
+                continue;
+            if (!rests(p, &c, next))
+                TRY(sky_pair_sweep(sky, p, &c));
+            else if (p->open)
+                TRY(sky_pair_stand(sky, p, &c));
+        }
         if (sky->sparse)
             TRY(sky_mesh_sweep(sky, &c));
         sky->swept_pairs = 0;
