@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/expect.h"
 #include "base/hash.h"
 
 struct map_node {
@@ -44,6 +45,8 @@ void map_clear(struct map *m)
     }
     m->root = NULL;
     m->count = 0;
+    heap_free(m->heap, m->few);
+    m->few = NULL;
 }
 
 struct span map_key(const struct map_node *n)
@@ -62,6 +65,52 @@ static uint64_t eight_be(const uint8_t *p)
            (uint64_t)p[5] << 16 | (uint64_t)p[6] << 8 | (uint64_t)p[7]; /* one load and a swap */
 }
 
+/* ---- few entries -------------------------------------------------------------------------------------------------------- */
+
+/* Where the key is in the list, or would be. */
+static inline size_t few_place(const struct map *m, uint64_t key)
+{
+    size_t at = 0;
+    while (at < m->count && m->few->keys[at] < key)
+        at++;
+    return at;
+}
+
+/* Before the new entry is counted. A map that was empty begins with a list; one that grows too large does without from then on. */
+static void few_add(struct map *m, struct span key, struct map_node *n)
+{
+    if (m->count == 0 && key.size == 8 && !m->few)
+        m->few = heap_alloc_unset(m->heap, sizeof *m->few);
+    if (!m->few)
+        return;
+    if (m->count == MAP_FEW || key.size != 8) {
+        heap_free(m->heap, m->few);
+        m->few = NULL;
+        return;
+    }
+    uint64_t number = eight_be(key.data);
+    size_t at = few_place(m, number);
+    for (size_t i = m->count; i > at; i--) {
+        m->few->keys[i] = m->few->keys[i - 1];
+        m->few->nodes[i] = m->few->nodes[i - 1];
+    }
+    m->few->keys[at] = number;
+    m->few->nodes[at] = n;
+}
+
+/* Before the entry is counted out. */
+static void few_remove(struct map *m, const struct map_node *n)
+{
+    if (!m->few)
+        return;
+    for (size_t i = few_place(m, eight_be(n->bytes)); i + 1 < m->count; i++) {
+        m->few->keys[i] = m->few->keys[i + 1];
+        m->few->nodes[i] = m->few->nodes[i + 1];
+    }
+}
+
+/* ---- the tree ----------------------------------------------------------------------------------------------------------- */
+
 /* Like span_compare; keys of eight bytes, which most are, without a call. */
 static inline int compare(struct span key, const struct map_node *n)
 {
@@ -74,6 +123,11 @@ static inline int compare(struct span key, const struct map_node *n)
 static struct map_node *node_find(const struct map *m, struct span key)
 {
     struct map_node *n = m->root;
+    if (m->few) {
+        uint64_t number = key.size == 8 ? eight_be(key.data) : 0;
+        size_t at = few_place(m, number);
+        return key.size == 8 && at < m->count && m->few->keys[at] == number ? m->few->nodes[at] : NULL;
+    }
     while (n) {
         int order = compare(key, n);
         if (order == 0)
@@ -122,6 +176,12 @@ static void rotate_up(struct map *m, struct map_node *n)
 
 void *map_put(struct map *m, struct span key, bool *added)
 {
+    struct map_node *found = m->few ? node_find(m, key) : NULL;
+    if (found) {
+        if (added)
+            *added = false;
+        return map_value(found);
+    }
     struct map_node *parent = NULL, **link = &m->root;
     while (*link) {
         parent = *link;
@@ -145,6 +205,7 @@ void *map_put(struct map *m, struct span key, bool *added)
     if (key.size)
         memcpy(n->bytes, key.data, key.size);
     *link = n;
+    few_add(m, key, n);
     m->count++;
     while (n->parent && n->parent->priority < n->priority)
         rotate_up(m, n);
@@ -161,6 +222,7 @@ bool map_remove(struct map *m, struct span key)
     while (n->left && n->right)
         rotate_up(m, n->left->priority > n->right->priority ? n->left : n->right);
     child_replace(m, n, n->left ? n->left : n->right);
+    few_remove(m, n);
     m->count--;
     heap_free(m->heap, n);
     return true;
@@ -237,6 +299,29 @@ bool map_remove_u64(struct map *m, uint64_t key)
 {
     uint8_t bytes[8];
     return map_remove(m, key_u64(key, bytes));
+}
+
+/* ---- ahead of a look ------------------------------------------------------------------------------------------------------ */
+
+void map_expect(const struct map *m)
+{
+    if (m->few)
+        expect(m->few, sizeof *m->few);
+    else if (m->root)
+        expect(m->root, sizeof *m->root + 16);
+}
+
+void map_expect_u64(const struct map *m, uint64_t key)
+{
+    for (size_t i = 0; m->few && i < m->count; i++)
+        if (m->few->keys[i] == key)
+            expect(m->few->nodes[i], sizeof(struct map_node) + 16 + m->value_size);
+}
+
+void map_expect_all(const struct map *m)
+{
+    for (size_t i = 0; m->few && i < m->count; i++)
+        expect(m->few->nodes[i], sizeof(struct map_node) + 16 + m->value_size);
 }
 
 uint64_t map_key_u64(const struct map_node *n)

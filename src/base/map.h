@@ -3,7 +3,8 @@
  * iteration order comes from the values and never from addresses.
  *
  * Story:   one container for every table of a machine: insert, find, remove, walk in key order, seek to the first
- *          key at or after another. Expected O(log n).
+ *          key at or after another. Expected O(log n). While a map has few entries (a node's links, its neighbours), and keys of
+ *          eight bytes, a list beside the tree finds them in one look at memory instead of one per level.
  * Owns:    its nodes (in the heap), each with a copy of the key and `value_size` zeroed bytes.
  * Errors:  map_put returns NULL when the heap is full.
  * Note:    pointers to values stay valid until that key is removed.
@@ -15,9 +16,15 @@
 #include "base/heap.h"
 
 struct map_node;
+enum { MAP_FEW = 8 };
+struct map_few { /* all entries, in order of keys */
+    uint64_t keys[MAP_FEW];
+    struct map_node *nodes[MAP_FEW];
+};
 struct map {
     struct heap *heap;
     struct map_node *root;
+    struct map_few *few; /* NULL: too many for it, or other keys, or no memory */
     size_t count, value_size;
 };
 
@@ -42,5 +49,11 @@ void *map_find_u64(const struct map *m, uint64_t key);
 void *map_put_u64(struct map *m, uint64_t key, bool *added);
 bool map_remove_u64(struct map *m, uint64_t key);
 uint64_t map_key_u64(const struct map_node *n);
+
+/* Asks the processor for what a look into the map will touch; changes nothing. Hosts of thousands of machines, whose caches hold few
+ * of them, do this ahead. Each function wants the memory before it: the list, one entry, all of a small map. */
+void map_expect(const struct map *m);
+void map_expect_u64(const struct map *m, uint64_t key);
+void map_expect_all(const struct map *m);
 
 #endif

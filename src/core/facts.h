@@ -94,6 +94,7 @@ void facts_unwatch(struct facts *s, enum service owner, uint64_t tag);
 void facts_message(struct facts *s, const struct message *m);
 void facts_done(struct facts *s, const struct event_done *done);
 void facts_alarm(struct facts *s);
+void facts_expect(const struct facts *s, unsigned stage, node_id peer); /* base/expect.h; peer: of a frame, or NODE_NONE for an alarm */
 void facts_link(struct facts *s, node_id peer, bool up); /* a direct link changed: sync at once */
 void facts_key_add(struct facts *s, node_id author, uint32_t incarnation, const uint8_t public_key[32]); /* by manage's fold of JOIN */
 void facts_author_stop(struct facts *s, node_id author); /* quarantined: accept nothing more of it */

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "base/expect.h"
 #include "core/facts_private.h"
 
 #define SYNC_INTERVAL_DEFAULT (5 * NS_PER_S)
@@ -563,6 +564,20 @@ void sync_message(struct facts *s, const struct message *m)
 }
 
 /* ---- when ------------------------------------------------------------------------------------------------------------ */
+
+/* A digest comes or goes. */
+void facts_expect(const struct facts *s, unsigned stage, node_id peer)
+{
+    if (stage == 1) {
+        expect(s, 64);
+        if (peer == NODE_NONE)
+            expect(&s->buckets, sizeof *s - offsetof(struct facts, buckets));
+    }
+    if (stage == 2 && peer == NODE_NONE)
+        map_expect(&s->peers);
+    if (stage == 3 && peer == NODE_NONE)
+        map_expect_all(&s->peers);
+}
 
 void sync_begin(struct facts *s)
 {

@@ -29,8 +29,6 @@ struct node_core {
     struct heap *heap;
     struct now now;
     mono_ns alarm_next; /* the earliest of all ports */
-    uint64_t metrics[METRIC_COUNT];
-    uint32_t probes[PROBE_COUNT]; /* saturating */
     struct effect *effects;
     size_t effect_count, effect_capacity;
     struct delivery *queue; /* a ring */
@@ -41,6 +39,9 @@ struct node_core {
     /* Replies go straight to their plane: the storage plane's caller is never on the stack then. */
     void *context;
     void (*object_reply)(void *context, const struct object_reply *r);
+    /* What most steps do not touch comes last. */
+    uint64_t metrics[METRIC_COUNT];
+    uint32_t probes[PROBE_COUNT]; /* saturating */
 };
 
 err node_core_init(struct node_core *c, struct heap *h) MUST_USE;

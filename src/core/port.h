@@ -125,9 +125,9 @@ struct port {
     struct facts *facts;       /* NULL until opened */
     const struct sky *sky;     /* who is where, and the contact plan; may be NULL in unit tests */
     struct now now;            /* of this step */
-    struct rng rng;            /* this plane's own stream */
     mono_ns alarm_at;          /* set by the plane (port_alarm); TIME_NEVER when none */
     uint64_t op_count;
+    struct rng rng;            /* this plane's own stream */
 };
 
 /* Queues a message. Body is copied, payload kept by reference (or copied when borrowed). ERR_FULL. */

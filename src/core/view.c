@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/expect.h"
+
 const char *member_state_name(enum member_state s)
 {
     static const char *const names[] = {"alive", "suspect", "convicted", "quarantined", "left"};
@@ -78,6 +80,19 @@ struct view_member *view_find(const struct view *v, node_id id)
         index_build(v);
     const struct view_place *p = place_of(v, id);
     return p->id == id ? &v->members[p->row] : NULL;
+}
+
+void view_expect(const struct view *v, node_id id, unsigned stage)
+{
+    if (stage == 2) {
+        expect(v->index, sizeof *v->index);
+    } else if (stage == 3) {
+        __builtin_prefetch(&v->index->places[id * 2654435761u & v->index->mask]);
+    } else if (stage == 4 && v->index->rows == v->count) {
+        const struct view_place *p = place_of(v, id);
+        if (p->id == id)
+            expect(&v->members[p->row], offsetof(struct view_member, role));
+    }
 }
 
 err view_add(struct view *v, node_id id, struct view_member **out)

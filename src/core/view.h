@@ -45,22 +45,23 @@ struct status { /* gossiped single-writer register: highest (boot, seq) wins */
 
 struct view_member {
     node_id id;
-    char name[32];
-    enum member_role role;
     enum member_state state;
-    uint32_t incarnation;
-    uint8_t public_key[32];
-    uint16_t plane, batch; /* failure domains beside the satellite itself */
     bool status_known;
-    struct status status;
-    uint64_t forwarded_seq; /* of the status that the manage plane passed on last */
-    uint32_t forwarded_boot;
     bool neighbour;         /* the manage plane watches it */
+    uint32_t forwarded_boot; /* of the status that the manage plane passed on last */
+    uint64_t forwarded_seq;
+    struct status status;
     /* written by the network plane: */
     uint8_t reach_class;    /* its own */
     bool link_up;           /* a direct link stands now */
     duration_ns reach_ns;   /* mono time until a small message could arrive, by the plan; TIME_NEVER: no path in the horizon */
     tai_ns reach_wall;      /* the same as a wall instant of arrival; TIME_NEVER likewise */
+    /* who it is: a heartbeat does not touch it */
+    uint16_t plane, batch; /* failure domains beside the satellite itself */
+    enum member_role role;
+    uint32_t incarnation;
+    char name[32];
+    uint8_t public_key[32];
 };
 
 struct view_index { /* rows by id, when ids do not count from 1: an open table, laid out anew when rows moved */
@@ -98,6 +99,7 @@ err view_add(struct view *v, node_id id, struct view_member **out) MUST_USE; /* 
 bool view_alive(const struct view *v, node_id id); /* ALIVE or SUSPECT */
 node_id view_first_alive(const struct view *v); /* the lowest id, with a row or without; NODE_NONE: nobody */
 bool view_reachable(const struct view *v, node_id id, duration_ns within_mono_ns); /* alive and reach_ns <= within */
+void view_expect(const struct view *v, node_id id, unsigned stage); /* base/expect.h: index, place, row in stages 2 to 4 */
 const char *view_name(const struct view *v, node_id id); /* "sat-2"; "?" when unknown */
 
 #endif

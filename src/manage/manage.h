@@ -32,5 +32,6 @@ void manage_equivocation(struct manage *m, node_id author, struct span fact_a, s
 enum health manage_health(const struct manage *m);
 uint64_t manage_digest(const struct manage *m); /* of the folded state only */
 bool manage_check(const struct manage *m);
+void manage_expect(const struct manage *m, unsigned stage, node_id peer); /* base/expect.h; peer: of a frame, or NODE_NONE for an alarm */
 
 #endif

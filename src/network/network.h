@@ -50,6 +50,9 @@ void network_member(struct network *n, node_id member); /* a member joined or ch
 uint64_t network_digest(const struct network *n); /* of the folded link facts */
 bool network_check(const struct network *n);
 
+/* base/expect.h; peer: of a frame, or NODE_NONE for an alarm */
+void network_expect(const struct network *n, unsigned stage, node_id peer);
+
 struct network_numbers { /* for tools and tests */
     size_t links_up, bundles_queued, bundles_in_flight, bundles_spooled;
     uint64_t bytes_in_memory, spool_slots_used;

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/expect.h"
 #include "base/hash.h"
 #include "compute/compute.h"
 #include "core/node_core.h"
@@ -15,15 +16,9 @@
 enum { DELIVERIES_PER_STEP_MAX = 100000 };
 
 struct node {
-    struct heap heap;
-    struct config config;
-    struct view view;
+    /* What every step touches comes first, side by side. */
     struct node_core core;
-    struct fact_crypto crypto;
-    uint8_t root_public_key[32];
-    struct span genesis;
-    const struct roster *roster;
-    struct port ports[SERVICE_COUNT];
+    struct view view;
     struct facts *facts;
     struct network *network;
     struct storage *storage;
@@ -33,6 +28,13 @@ struct node {
     bool started, ready;
     mono_ns alarm_told; /* what the host was last told */
     uint64_t refused;   /* messages that found no room or no link */
+    struct port ports[SERVICE_COUNT];
+    struct heap heap;
+    struct config config;
+    struct fact_crypto crypto;
+    uint8_t root_public_key[32];
+    struct span genesis;
+    const struct roster *roster;
 };
 
 static err config_check(const struct config *c)
@@ -415,28 +417,47 @@ static void alarm_tell(struct node *n, bool fired)
     port_effect(&n->ports[SERVICE_NONE], &(struct effect){.kind = EFFECT_ALARM, .alarm = next});
 }
 
-static void fetch(const void *from, size_t size)
+/* The parts of the node itself that every step touches. */
+static void expect_self(const struct node *n)
 {
-    for (size_t at = 0; at < size; at += 64)
-        __builtin_prefetch((const char *)from + at);
+    const enum service told[] = {SERVICE_FACTS, SERVICE_NETWORK, SERVICE_MANAGE};
+    expect(&n->core, offsetof(struct node_core, metrics) + 64);
+    expect(&n->view, offsetof(struct node, ports) - offsetof(struct node, view));
+    for (size_t i = 0; i < COUNT_OF(told); i++)
+        expect(&n->ports[told[i]], offsetof(struct port, op_count));
+    expect(&n->heap, offsetof(struct heap, free_list));
+    expect(&n->config.self, sizeof n->config.self);
+    expect(&n->core.metrics[METRIC_HEAP_BYTES], 8);
 }
 
-void node_expect(const struct node *n, bool near)
+/* Step memory, and where effects and deliveries will be written. */
+static void expect_step(const struct node *n, bool alarm)
 {
-    if (!near) {
-        fetch(&n->facts, sizeof *n - offsetof(struct node, facts));
-        fetch(&n->core, 64);
-        fetch(&n->core.effects, 128);
+    const struct node_core *c = &n->core;
+    expect(c->effects, (alarm ? 6 : 1) * sizeof *c->effects);
+    expect(&c->queue[c->queue_head], (alarm ? 4 : 1) * sizeof *c->queue);
+    if (c->blocks)
+        expect(c->blocks, alarm ? 576 : 64);
+}
+
+void node_expect(const struct node *n, unsigned stage, node_id peer)
+{
+    bool alarm = peer == NODE_NONE;
+    mono_ns due = n->core.alarm_next;
+    if (stage == 0) {
+        expect_self(n);
         return;
     }
-    fetch(&n->view, sizeof n->view);
-    fetch(n->ports, sizeof n->ports);
-    fetch(n->core.effects, 128);
     if (!n->started)
         return;
-    fetch(n->facts, 512);
-    fetch(n->network, 512);
-    fetch(n->manage, 384);
+    if (stage == 1)
+        expect_step(n, alarm);
+    if (!alarm || n->ports[SERVICE_NETWORK].alarm_at <= due || n->ports[SERVICE_MANAGE].alarm_at <= due)
+        network_expect(n->network, stage, peer);
+    if (!alarm || n->ports[SERVICE_MANAGE].alarm_at <= due)
+        manage_expect(n->manage, stage, peer);
+    if (n->ports[SERVICE_FACTS].alarm_at <= due || !alarm)
+        facts_expect(n->facts, stage, peer);
 }
 
 void node_step(struct node *n, const struct event *event, struct effects *effects)

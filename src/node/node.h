@@ -37,9 +37,9 @@ void node_close(struct node *n);
 /* One event in; `effects` is filled with what the host must do, in order. Its items are lent until the next step. */
 void node_step(struct node *n, const struct event *event, struct effects *effects);
 
-/* Hints for hosts of many nodes, whose steps mostly wait for memory: fetches into the caches what most steps touch. Nothing else
- * changes. `near`: the step comes next, and what the first hint fetched is there. */
-void node_expect(const struct node *n, bool near);
+/* Hints for hosts of many nodes, whose steps mostly wait for memory (base/expect.h): stages 0 to EXPECT_STAGES - 1, each a step of
+ * the host or more after the one before. Nothing else changes. `peer`: of the frame that comes; NODE_NONE: an alarm, or something else. */
+void node_expect(const struct node *n, unsigned stage, node_id peer);
 
 bool node_ready(const struct node *n);              /* recovery is complete: requests are served */
 uint64_t node_digest(const struct node *n);         /* of the folded state: equal fact sets, equal digests */

@@ -62,6 +62,19 @@ static struct link_end *end_find(const struct twin_node *n, node_id peer, size_t
     return low < n->link_count && n->links[low].peer == peer ? n->links[low].end : NULL;
 }
 
+void link_expect(const struct twin_node *n, node_id peer, bool end)
+{
+    if (!end) {
+        for (size_t i = 0; i < n->link_count; i += 64 / sizeof *n->links)
+            __builtin_prefetch(&n->links[i]);
+        return;
+    }
+    size_t at;
+    const char *l = (const char *)end_find(n, peer, &at);
+    for (size_t i = 0; l && i < sizeof(struct link_end); i += 64)
+        __builtin_prefetch(l + i);
+}
+
 /* This node's end of the link; made when it is first spoken of. */
 static struct link_end *end_of(struct twin_node *n, node_id peer)
 {

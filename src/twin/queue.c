@@ -2,11 +2,6 @@
 
 #include <stdlib.h>
 
-static bool before(const struct queue_entry *a, const struct queue_entry *b)
-{
-    return a->at != b->at ? a->at < b->at : a->order < b->order;
-}
-
 void queue_add(struct queue *q, const struct queue_entry *e)
 {
     if (q->count == q->capacity) {
@@ -16,7 +11,7 @@ void queue_add(struct queue *q, const struct queue_entry *e)
     }
     const struct queue_entry fresh = *e;
     size_t i = q->count++;
-    while (i > 0 && before(&fresh, &q->entries[(i - 1) / 4])) {
+    while (i > 0 && queue_before(&fresh, &q->entries[(i - 1) / 4])) {
         q->entries[i] = q->entries[(i - 1) / 4];
         i = (i - 1) / 4;
     }
@@ -36,9 +31,9 @@ bool queue_take(struct queue *q, struct queue_entry *out)
             break;
         size_t best = child;
         for (size_t j = child + 1; j < child + 4 && j < q->count; j++)
-            if (before(&q->entries[j], &q->entries[best]))
+            if (queue_before(&q->entries[j], &q->entries[best]))
                 best = j;
-        if (!before(&q->entries[best], &last))
+        if (!queue_before(&q->entries[best], &last))
             break;
         q->entries[i] = q->entries[best];
         i = best;

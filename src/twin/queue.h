@@ -38,6 +38,11 @@ static inline uint32_t queue_order_from(uint64_t order)
     return (uint32_t)(order >> 30) & 0x1ffffu;
 }
 
+static inline bool queue_before(const struct queue_entry *a, const struct queue_entry *b)
+{
+    return a->at != b->at ? a->at < b->at : a->order < b->order;
+}
+
 void queue_add(struct queue *q, const struct queue_entry *e);
 bool queue_take(struct queue *q, struct queue_entry *out); /* false: empty */
 static inline mono_ns queue_next(const struct queue *q)    /* TIME_NEVER: empty */

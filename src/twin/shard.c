@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/expect.h"
 #include "twin/pool.h"
 
 enum { STEPS_WORTH_THREADS = 16 }; /* in a window: fewer are done sooner than others are told of them… */
@@ -240,40 +241,98 @@ duration_ns shards_lookahead(const struct world *w)
     return light >= WINDOW_MAX_NS - FRAMING_NS ? WINDOW_MAX_NS : FRAMING_NS + light;
 }
 
-/* Steps of thousands of nodes mostly wait for memory. The next entry is known, and is one of four the one after it: what their
- * nodes will touch is fetched meanwhile. */
-static void expect_next(const struct shard *s)
+/* ---- a window of one shard ------------------------------------------------------------------------------------------------
+ *
+ * Steps of thousands of nodes mostly wait for memory. What comes next is taken out of the queue some entries ahead, so that it is
+ * known whose step it is, and what it will touch is asked for meanwhile, in stages (base/expect.h): first the twin's part of the
+ * node, then the node's. Entries that come up meanwhile go between those taken out in the queue's order.
+ */
+
+enum { AHEAD_MAX = 32, OWN_STAGES = 2 /* of the twin, before the node's */ };
+
+struct ahead {
+    struct queue_entry entries[AHEAD_MAX];
+    size_t at, count, most;
+};
+
+static void expect_frame(const struct queue_entry *e)
 {
-    const struct queue *q = &s->queue;
-    size_t known = MIN(q->count, (size_t)5);
-    for (size_t i = 0; i < known; i++) {
-        const struct queue_entry *e = &q->entries[i];
-        const struct twin_node *n = world_node(s->world, queue_order_to(e->order));
-        if (n->node)
-            node_expect(n->node, i == 0);
-        if (i == 0 && n->link_count > 0)
-            __builtin_prefetch(n->links);
-        if (e->kind == HAPPEN_FRAME) {
-            __builtin_prefetch(e->data);
-            __builtin_prefetch((const char *)e->data + 64);
-        }
+    const struct host_buf *frame = e->data;
+    expect(frame->buf.data, MIN(frame->buf.size, (size_t)640));
+}
+
+static void expect_entry(const struct shard *s, const struct queue_entry *e, unsigned stage)
+{
+    const struct twin_node *n = world_node(s->world, queue_order_to(e->order));
+    bool frame = e->kind == HAPPEN_FRAME;
+    node_id peer = frame ? queue_order_from(e->order) : NODE_NONE;
+    if (stage == 0) {
+        expect(n, offsetof(struct twin_node, faults) + 128);
+        if (frame)
+            expect(e->data, sizeof(struct host_buf));
+        return;
     }
+    if (stage == 1) {
+        link_expect(n, peer, false);
+        if (frame)
+            expect_frame(e);
+    } else if (stage == 2 && frame) {
+        link_expect(n, peer, true);
+    }
+    if (n->node)
+        node_expect(n->node, stage - 1, peer);
+}
+
+/* The entry `stage` places behind the next one is at its stage before the last but so many. */
+static void ahead_expect(const struct shard *s, const struct ahead *a)
+{
+    enum { STAGES = EXPECT_STAGES + 1 };
+    for (unsigned behind = 1; behind <= STAGES && a->at + behind < a->count; behind++)
+        expect_entry(s, &a->entries[a->at + behind], STAGES - behind);
+}
+
+/* The first ones have nobody before them: their stages are gone through together. */
+static void ahead_begin(const struct shard *s, const struct ahead *a)
+{
+    enum { STAGES = EXPECT_STAGES + 1 };
+    for (unsigned stage = 0; stage < STAGES; stage++)
+        for (size_t i = 0; i < a->count && i + stage < STAGES; i++)
+            expect_entry(s, &a->entries[i], stage);
+}
+
+static bool ahead_fill(struct shard *s, struct ahead *a)
+{
+    a->at = a->count = 0;
+    while (a->count < a->most && queue_next(&s->queue) < s->window_end && queue_take(&s->queue, &a->entries[a->count]))
+        a->count++;
+    if (a->most > 1)
+        ahead_begin(s, a);
+    return a->count > 0;
 }
 
 /* Also ends early when serial code was asked for meanwhile (one shard only: then it is told at once). */
 static void shard_run(struct shard *s)
 {
     const struct queue *serial = &s->world->engine->serial;
-    bool alone = s->world->shard_count == 1, many = s->world->node_count >= NODES_WORTH_FETCHING;
-    struct queue_entry q;
+    bool alone = s->world->shard_count == 1;
+    struct ahead a = {.most = s->world->node_count >= NODES_WORTH_FETCHING ? AHEAD_MAX : 1};
     inbox_take(s);
-    while (queue_next(&s->queue) < s->window_end && !(alone && queue_next(serial) <= queue_next(&s->queue))) {
-        queue_take(&s->queue, &q);
-        if (many)
-            expect_next(s);
+    while (a.at < a.count || ahead_fill(s, &a)) {
+        struct queue_entry q = a.entries[a.at];
+        bool other = s->queue.count > 0 && queue_before(&s->queue.entries[0], &q);
+        if (alone && queue_next(serial) <= (other ? queue_next(&s->queue) : q.at))
+            break;
+        if (other) {
+            queue_take(&s->queue, &q);
+        } else {
+            ahead_expect(s, &a);
+            a.at++;
+        }
         s->now = q.at;
         node_happen(world_node(s->world, queue_order_to(q.order)), &q);
     }
+    for (; a.at < a.count; a.at++)
+        queue_add(&s->queue, &a.entries[a.at]);
 }
 
 static void shard_job(void *world, size_t index)

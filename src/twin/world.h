@@ -61,15 +61,23 @@ struct checks;
 struct radiation_sky;
 
 struct twin_node {
+    /* What each step touches comes first. */
     node_id id;
-    struct node *node; /* NULL while down, and always where another rank has it; changes in serial code only */
+    uint32_t sequence; /* of what it put into queues */
+    uint32_t boot;
     bool up;           /* lives, here or elsewhere; changes in serial code only */
+    struct node *node; /* NULL while down, and always where another rank has it; changes in serial code only */
     struct shard *shard;
     struct world *world;
     uint64_t digest;   /* running: every step and what it did */
-    uint32_t sequence; /* of what it put into queues */
-    uint32_t boot;
     mono_ns alarm_at, alarm_entry_at; /* when it wants to be woken; when its earliest entry in the queue comes */
+    struct host_buf *bufs;   /* buffers lent to the node: taken back when it crashes */
+    struct link_slot {
+        node_id peer;
+        struct link_end *end;
+    } *links; /* sorted by peer */
+    size_t link_count;
+    struct node_faults faults;
     void *memory;
     size_t memory_size;
     struct virtual_disk disk;
@@ -79,15 +87,8 @@ struct twin_node {
     uint32_t lanes_busy_millis;
     uint8_t radios_on;
     struct lane_state *lanes;
-    struct host_buf *bufs;   /* buffers lent to the node: taken back when it crashes */
-    struct link_slot {
-        node_id peer;
-        struct link_end *end;
-    } *links; /* sorted by peer */
-    size_t link_count;
     struct signer *signer;
     uint8_t public_key[32];
-    struct node_faults faults;
     mono_ns crashed_at;
     node_id convicted;
     mono_ns convicted_at, takeover_at, repair_at; /* of the last such event here, for the figures; 0: none is open */
@@ -211,6 +212,8 @@ void link_point(struct twin_node *n, const struct effect_point *e);
 void link_send(struct twin_node *n, const struct effect_send *e);
 void link_accept(struct twin_node *n, const struct effect_accept *e);
 void link_happen(struct twin_node *n, const struct queue_entry *q);
+/* Ahead of a step: asks the processor for what an entry from `peer` will touch of this node's end. First the list, then the end. */
+void link_expect(const struct twin_node *n, node_id peer, bool end);
 void link_node_changed(struct twin_node *n); /* serial: it crashed or booted */
 /* serial: a bundle that no SEND stands behind goes to `peer`, if the link stands; takes `frame` over, which may be NULL */
 void link_inject(struct twin_node *n, node_id peer, struct host_buf *frame);
