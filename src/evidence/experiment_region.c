@@ -115,9 +115,9 @@ void experiment_region(struct evidence *e)
     page_paragraph(e->page, "Real processes on this machine (first-mesh at 300 times real time, four satellites and two gateways), and other people's clients as they are shipped. The longer list, "
                             "with faults and kills, is ./dev e2e.");
     evidence_path(e, folder, sizeof folder, "runs/region.work");
-    snprintf(command, sizeof command, "rm -rf '%s' && mkdir -p '%s'", folder, folder);
+    int length = snprintf(command, sizeof command, "rm -rf '%s' && mkdir -p '%s'", folder, folder);
     evidence_path(e, state, sizeof state, "runs/region.work/state");
-    if (strchr(folder, '\'') || !shell_good(command) || !region_up(e, state, &port)) {
+    if (strchr(folder, '\'') || length < 0 || (size_t)length >= sizeof command || !shell_good(command) || !region_up(e, state, &port)) {
         page_paragraph(e->page, "The region did not start: see runs/region-up.log.");
         evidence_result(e, CLAIM_PARITY, EVIDENCE_FAILED, "first-mesh.yaml, real processes", "", "./dev e2e", "the region did not start: see runs/region-up.log");
         return;
