@@ -8,11 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 #include "twin/folder.h"
 
-enum { SCENARIO_BYTES_MAX = 1 << 20, FILE_BYTES_MAX = 64 << 20 };
+enum { SCENARIO_BYTES_MAX = 1 << 20, FILE_BYTES_MAX = 64 << 20, LINKS_WORTH_SAYING = 100000, NODE_BYTES_USUAL = 300 << 10 };
 
 struct loader { /* files named by the scenario, relative to it */
     char directory[PATH_MAX];
@@ -88,6 +89,31 @@ static void problems_print(const struct scenario *s)
     }
 }
 
+/* Large constellations take their time: said before, not found out after minutes. */
+static void size_print(const struct scenario *s)
+{
+    struct scenario_size size = scenario_size(s);
+    char plan[32];
+    cli_bytes_text(size.plan_bytes, plan);
+    if (size.links >= LINKS_WORTH_SAYING)
+        fprintf(stderr, "noct: %s: %zu satellites; about %.1f million links between them stand at a time and %.1f million begin an hour; a plan of some hours takes about %s\n",
+                s->name, s->satellite_count, size.links / 1e6, size.contacts_per_hour / 1e6, plan);
+}
+
+bool cli_scenario_fits(const struct scenario *s)
+{
+    uint64_t most = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+    uint64_t node = MIN(s->node_memory_bytes, (uint64_t)NODE_BYTES_USUAL), need = scenario_size(s).plan_bytes + node * s->satellite_count;
+    char needed[32], have[32];
+    if (need <= most)
+        return true;
+    cli_bytes_text(need, needed);
+    cli_bytes_text(most, have);
+    cli_fail("%s needs about %s of memory and this machine has %s: fewer satellites, a shorter range_max_km, topology grid, or noct-mpi on several machines",
+             s->name, needed, have);
+    return false;
+}
+
 static struct scenario *read_and_keep(const char *path, const char *keep_in)
 {
     struct span text;
@@ -108,8 +134,10 @@ static struct scenario *read_and_keep(const char *path, const char *keep_in)
         scenario_free(s);
         s = NULL;
     }
-    if (s)
+    if (s && !keep_in) { /* when it is kept it was read before */
         problems_print(s);
+        size_print(s);
+    }
     for (size_t i = 0; i < l.count; i++)
         free((void *)(uintptr_t)l.loaded[i].text.data);
     free((void *)(uintptr_t)text.data);

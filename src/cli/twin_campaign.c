@@ -127,6 +127,11 @@ int twin_command_campaign(int argc, char **argv)
     struct scenario *s = cli_scenario_read(o.scenario_path);
     if (!s || !hash_file(o.scenario_path, &o.scenario_hash))
         return CLI_USAGE;
+    if (!cli_scenario_fits(s)) {
+        scenario_free(s);
+        return CLI_FAILED;
+    }
+    o.scenario_hash = hash64_seeded(o.scenario_hash, &s->files_digest, s->files_digest ? sizeof s->files_digest : 0);
     char folder[256];
     snprintf(folder, sizeof folder, "%s/campaign/%s", CLI_STATE_DEFAULT, s->name);
     o.output = t.out ? t.out : folder;

@@ -10,6 +10,7 @@
 #include "cli/twin_command.h"
 #include "cli/twin_faults.h"
 #include "node/scenario.h"
+#include "twin/output_pcap.h"
 #include "twin/outputs.h"
 #include "twin/ranks.h"
 #include "twin/twin.h"
@@ -110,6 +111,10 @@ int twin_command_run_on(const struct ranks *ranks, int argc, char **argv)
     struct scenario *s = cli_scenario_read(arguments.items[0]);
     if (!s)
         return CLI_USAGE;
+    if (!ranks && !cli_scenario_fits(s)) {
+        scenario_free(s);
+        return CLI_FAILED;
+    }
     o.seed = s->seed;
     if (seed && !cli_parse_number(seed, 0, UINT64_MAX, &o.seed)) {
         scenario_free(s);
@@ -122,6 +127,12 @@ int twin_command_run_on(const struct ranks *ranks, int argc, char **argv)
         o.ranks = ranks;
         o.output = NULL;
         o.quiet |= ranks->rank > 0;
+    }
+    char why[PCAP_WHY];
+    if (o.pcap && (!o.output || pcap_check(s, o.pcap, why) != ERR_OK)) {
+        code = cli_usage(help, "%s", o.output ? why : "--pcap writes into the folder of --out; \"-\" is none");
+        scenario_free(s);
+        return code;
     }
     if (o.output && !cli_scenario_keep(arguments.items[0], o.output)) {
         scenario_free(s);

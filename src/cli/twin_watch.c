@@ -181,6 +181,10 @@ int twin_command_watch(int argc, char **argv)
     struct scenario *s = cli_scenario_read(arguments.items[0]);
     if (!s)
         return CLI_USAGE;
+    if (!cli_scenario_fits(s)) {
+        scenario_free(s);
+        return CLI_FAILED;
+    }
     x.scenario = s;
     x.options.seed = s->seed;
     if (seed && !cli_parse_number(seed, 0, UINT64_MAX, &x.options.seed)) {

@@ -16,7 +16,7 @@ static const struct yaml_field member_fields[] = {
     {.key = "battery_start", .type = YAML_SUB}, /* of the scenario's section `craft` */
     {.key = "name", .type = YAML_NAME, .offset = offsetof(MEMBER, name), .size = MEMBER_NAME_SIZE},
     FIELD(mass_kg, "mass_kg", 0.1, 1e6),
-    FIELD(storage_gib, "storage_gib", 0.001, 1 << 20),
+    FIELD(storage_gib, "storage_gib", 0.002, 1 << 20),
     {.key = "power", .type = YAML_SUB},
     {.key = "heat", .type = YAML_SUB},
     {.key = "lanes", .type = YAML_SUB},
@@ -234,7 +234,7 @@ static err file_read(struct scenario_reader *p, const yaml_node_t *at, const cha
 {
     struct span text;
     TRY(nesting_check(p, at, name, depth));
-    if (!p->load || p->load(p->context, name, &text) != ERR_OK)
+    if (scenario_file(p, name, &text) != ERR_OK)
         return yaml_fail(&p->yaml, at, "the file `%s` cannot be read", name);
     return text_read(p, at, name, text, depth + 1, m);
 }
@@ -253,7 +253,7 @@ static err class_read(struct scenario_reader *p, const yaml_node_t *at, int dept
         return file_read(p, at, name, depth, m);
     snprintf(path, sizeof path, "craft/%s.yaml", name);
     TRY(nesting_check(p, at, name, depth));
-    if (p->load && p->load(p->context, path, &text) == ERR_OK)
+    if (scenario_file(p, path, &text) == ERR_OK)
         return text_read(p, at, path, text, depth + 1, m);
     return yaml_fail(&p->yaml, at, "there is no class `%s`: built in are %s, and the file `%s` cannot be read", name, member_builtin_names, path);
 }

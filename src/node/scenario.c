@@ -3,9 +3,11 @@
  */
 #include "node/scenario.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "node/scenario_parse.h"
 
 #define TOP struct scenario
@@ -36,11 +38,28 @@ static const struct yaml_field top_fields[] = {
 struct site *scenario_site_add(struct scenario_reader *p)
 {
     struct scenario *s = p->scenario;
-    if (s->site_count == SCENARIO_SITES_MAX)
+    if (s->site_count >= p->sites_max)
         return NULL;
+    if (s->site_count == p->sites_room) {
+        p->sites_room = p->sites_room ? 2 * p->sites_room : 64;
+        s->sites = realloc(s->sites, p->sites_room * sizeof *s->sites);
+        ASSERT(s->sites != NULL);
+    }
     struct site *site = &s->sites[s->site_count++];
     *site = (struct site){.node = (uint32_t)s->site_count};
     return site;
+}
+
+err scenario_file(struct scenario_reader *p, const char *name, struct span *out)
+{
+    if (!p->load)
+        return ERR_NOT_FOUND;
+    TRY(p->load(p->context, name, out));
+    if (p->scenario) { /* by name and bytes: who asks for another file, or the same with other bytes, has another scenario */
+        uint64_t digest = hash64_seeded(p->scenario->files_digest, name, strlen(name) + 1);
+        p->scenario->files_digest = hash64_seeded(digest, out->data, out->size);
+    }
+    return ERR_OK;
 }
 
 err scenario_section(struct scenario_reader *p, const yaml_node_t *top, const char *key, const struct yaml_field *fields, size_t count,
@@ -50,26 +69,17 @@ err scenario_section(struct scenario_reader *p, const yaml_node_t *top, const ch
     return n ? yaml_fill(&p->yaml, n, key, fields, count, out) : ERR_OK;
 }
 
-static err names_check(struct scenario_reader *p, const yaml_node_t *top)
-{
-    const struct scenario *s = p->scenario;
-    for (size_t i = 0; i < s->satellite_count && s->satellite_count < 5000; i++)
-        if (scenario_node(s, s->sites[i].name) != s->sites[i].node)
-            return yaml_fail(&p->yaml, top, "two nodes are called `%s`; give the shells different prefixes", s->sites[i].name);
-    return ERR_OK;
-}
-
 static err top_parse(struct scenario_reader *p, const yaml_node_t *top)
 {
     struct scenario *s = p->scenario;
     TRY(yaml_fill(&p->yaml, top, "the scenario", top_fields, COUNT_OF(top_fields), s));
-    if (s->epoch < time_from_utc(1970, 1, 1, 0, 0, 0) || s->epoch >= time_from_utc(2200, 1, 1, 0, 0, 0))
-        return yaml_fail(&p->yaml, yaml_child(&p->yaml, top, "epoch"), "`epoch` must lie between 1970 and 2199");
+    if (s->epoch < time_from_utc(1970, 1, 1, 0, 0, 0) || s->epoch >= time_from_utc(2100, 1, 1, 0, 0, 0))
+        return yaml_fail(&p->yaml, yaml_child(&p->yaml, top, "epoch"), "`epoch` must lie between 1970 and 2099");
     TRY(scenario_read_constellation(p, top));
     TRY(scenario_read_gateways(p, top));
-    TRY(names_check(p, top));
     TRY(scenario_read_links(p, top));
     TRY(scenario_read_craft(p, top));
+    TRY(scenario_check_size(p, top));
     TRY(scenario_read_terminals(p, top));
     TRY(scenario_read_sensor(p, top));
     TRY(scenario_read_work(p, top));
@@ -88,19 +98,25 @@ static void defaults(struct scenario *s)
 
 err scenario_parse(struct span yaml, scenario_load *load, void *context, struct scenario **out, struct scenario_error *error)
 {
+    return scenario_parse_within(SCENARIO_SITES_MAX, yaml, load, context, out, error);
+}
+
+err scenario_parse_within(uint32_t sites_max, struct span yaml, scenario_load *load, void *context, struct scenario **out,
+                          struct scenario_error *error)
+{
     yaml_document_t document;
     *error = (struct scenario_error){0};
     TRY(yaml_load(yaml, &document, error));
     struct scenario *s = malloc(sizeof *s);
     ASSERT(s != NULL);
     defaults(s);
-    s->sites = calloc(SCENARIO_SITES_MAX, sizeof *s->sites);
-    ASSERT(s->sites != NULL);
-    struct scenario_reader p = {.yaml = {&document, error}, .scenario = s, .load = load, .context = context};
+    struct scenario_reader p = {.yaml = {&document, error}, .scenario = s, .load = load, .context = context, .sites_max = sites_max};
     const yaml_node_t *top = yaml_document_get_root_node(&document);
     err e = top ? top_parse(&p, top) : yaml_fail(&p.yaml, NULL, "the file is empty");
     yaml_document_delete(&document);
     if (e != ERR_OK) {
+        if (!error->text[0])
+            snprintf(error->text, sizeof error->text, "this scenario cannot be used: %s", err_text(e));
         scenario_free(s);
         return e;
     }

@@ -38,6 +38,7 @@ struct scenario_bucket {
     struct policy policy;
 };
 
+enum { SCENARIO_TASK_MILLIS = 1000, SCENARIO_TASK_MEMORY_MIB = 64 }; /* of a task of theirs */
 struct scenario_workload { /* the twin's modelled customers, at the gateways */
     double puts_per_hour, gets_per_hour, deletes_per_hour, tasks_per_hour, copies_per_hour, cancels_per_hour;
     duration_ns task_deadline_ns; /* of every other task, after it was given; 0: none has one */
@@ -111,6 +112,7 @@ struct scenario {
     size_t bucket_count;
     struct scenario_workload workload;
     struct scenario_faults faults;
+    uint64_t files_digest;  /* names and bytes of the files that the scenario names; 0: none */
     char fact_security[16]; /* "ed25519" (real) or "modelled" (the twin only, for thousands of nodes) */
 };
 
@@ -118,10 +120,22 @@ struct scenario {
 typedef err scenario_load(void *context, const char *path, struct span *out);
 err scenario_parse(struct span yaml, scenario_load *load, void *context, struct scenario **out,
                    struct scenario_error *error) MUST_USE;
+/* The same for at most so many satellites and gateways: the work is bounded before it is done. */
+enum { SCENARIO_SITES_MAX = 20000 };
+err scenario_parse_within(uint32_t sites_max, struct span yaml, scenario_load *load, void *context, struct scenario **out,
+                          struct scenario_error *error) MUST_USE;
 void scenario_free(struct scenario *s);
 
 node_id scenario_node(const struct scenario *s, const char *name); /* NODE_NONE: no such node */
 const char *scenario_name(const struct scenario *s, node_id id);   /* "?" */
+/* What links will cost, estimated from the constellation at its epoch; limits beyond which a mesh is refused. */
+enum { SCENARIO_LINKS_MAX = 4000000, SCENARIO_CONTACTS_PER_HOUR_MAX = 40000000, SCENARIO_FAR_PAIRS_MAX = 4000000 };
+struct scenario_size {
+    double links;             /* between satellites, standing at a time; of an imported plan: its contacts */
+    double contacts_per_hour; /* that begin */
+    uint64_t plan_bytes;      /* memory of the plan over the three hours that a large twin keeps */
+};
+struct scenario_size scenario_size(const struct scenario *s);
 const struct member *scenario_member(const struct scenario *s, node_id id); /* what it is; for a gateway the first class */
 /* One class by its name or file, as a scenario's `craft` would find it. */
 err scenario_member_parse(const char *name, scenario_load *load, void *context, struct member *out, struct scenario_error *error) MUST_USE;

@@ -51,12 +51,12 @@ static err satellite_add(struct scenario_reader *p, const yaml_node_t *at, const
 {
     struct site *site = scenario_site_add(p);
     if (!site)
-        return yaml_fail(&p->yaml, at, "more than %d nodes", SCENARIO_SITES_MAX);
+        return yaml_fail(&p->yaml, at, "more than %zu satellites and gateways", p->sites_max);
     site->kind = SITE_SATELLITE;
     site->elements = *elements;
     site->plane = plane;
     site->slot = slot;
-    snprintf(site->name, sizeof site->name, "%s-%zu", prefix, p->scenario->site_count);
+    snprintf(site->name, sizeof site->name, "%s-%zu", prefix, p->scenario->site_count); /* numbers differ, so names do */
     p->scenario->satellite_count++;
     return ERR_OK;
 }
@@ -177,7 +177,7 @@ static err file_load(struct scenario_reader *p, const yaml_node_t *n, const stru
     *name = yaml_child(&p->yaml, n, "file");
     if (!*name)
         return yaml_fail(&p->yaml, n, "a shell of kind `%s` needs `file`", sh->kind);
-    if (!p->load || p->load(p->context, sh->file, text) != ERR_OK)
+    if (scenario_file(p, sh->file, text) != ERR_OK)
         return yaml_fail(&p->yaml, *name, "the file `%s` cannot be read", sh->file);
     return ERR_OK;
 }

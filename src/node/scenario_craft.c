@@ -19,12 +19,12 @@ static const struct yaml_field compute_fields[] = {
     YAML_FIELD(struct members, memory_mib, "memory_mib", YAML_DOUBLE, 16, 1 << 20),
 };
 static const struct yaml_field storage_fields[] = {
-    YAML_FIELD(struct members, satellite_gib, "satellite_gib", YAML_DOUBLE, 0.001, 1 << 20),
-    YAML_FIELD(struct members, gateway_gib, "gateway_gib", YAML_DOUBLE, 0.001, 1 << 20),
+    YAML_FIELD(struct members, satellite_gib, "satellite_gib", YAML_DOUBLE, 0.002, 1 << 20),
+    YAML_FIELD(struct members, gateway_gib, "gateway_gib", YAML_DOUBLE, 0.002, 1 << 20),
 };
 static const struct yaml_field memory_fields[] = {
     YAML_FIELD(struct members, satellite_mib, "satellite_mib", YAML_DOUBLE, 1, 65536),
-    YAML_FIELD(struct members, gateway_mib, "gateway_mib", YAML_DOUBLE, 1, 65536),
+    YAML_FIELD(struct members, gateway_mib, "gateway_mib", YAML_DOUBLE, 8, 65536),
 };
 
 /* The first class, of all that have no other; then one per shell that names its own. */

@@ -31,7 +31,7 @@ err scenario_read_gateways(struct scenario_reader *p, const yaml_node_t *top)
             return yaml_fail(&p->yaml, n, "the name `%s` is used twice", g.name);
         struct site *site = scenario_site_add(p);
         if (!site)
-            return yaml_fail(&p->yaml, n, "more than %d nodes", SCENARIO_SITES_MAX);
+            return yaml_fail(&p->yaml, n, "more than %zu satellites and gateways", p->sites_max);
         site->kind = SITE_GROUND;
         TRY(body_parse(g.body, &site->trajectory.body));
         site->latitude_deg = g.latitude_deg;

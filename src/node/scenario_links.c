@@ -102,7 +102,7 @@ static err plan_import(struct scenario_reader *p, const yaml_node_t *at, const c
     struct span text;
     if (!format_of(file, &reader.format))
         return yaml_fail(&p->yaml, at, "a plan is a file .csv, .ionrc (or .rc) or .json (HDTN)");
-    if (!p->load || p->load(p->context, file, &text) != ERR_OK)
+    if (scenario_file(p, file, &text) != ERR_OK)
         return yaml_fail(&p->yaml, at, "the file `%s` cannot be read", file);
     err result = names_sort(&names) ? contact_plan_read(&reader, text, &p->scenario->plan, &bad) : ERR_NO_MEMORY;
     free(names.order);

@@ -12,7 +12,7 @@
 
 #define SCENARIO_MIB (1024ull * 1024)
 
-enum { SCENARIO_SITES_MAX = 20000, SCENARIO_SHELLS_MAX = 32, SCENARIO_GATEWAYS_MAX = 64 };
+enum { SCENARIO_SHELLS_MAX = 32, SCENARIO_GATEWAYS_MAX = 64 };
 
 struct scenario_fleet { /* satellites of a shell that names its own class */
     size_t first, end;   /* indices of sites */
@@ -27,6 +27,7 @@ struct scenario_reader {
     struct scenario_fleet fleets[SCENARIO_SHELLS_MAX];
     size_t fleet_count;
     uint32_t *files; /* read so far for one class of craft */
+    size_t sites_max, sites_room;
 };
 
 /* Fills `out` from the section `key` of `top`; leaves it as it is where the section is absent. */
@@ -44,6 +45,8 @@ err scenario_check_power(struct scenario_reader *p, const yaml_node_t *top) MUST
 /* What of a node's configuration its class decides. */
 void scenario_member_config(const struct scenario *s, node_id id, struct config *out);
 err scenario_read_terminals(struct scenario_reader *p, const yaml_node_t *top) MUST_USE; /* after links and craft */
+/* After craft: refuses what nobody could plan, before anybody tries. */
+err scenario_check_size(struct scenario_reader *p, const yaml_node_t *top) MUST_USE;
 err scenario_read_sensor(struct scenario_reader *p, const yaml_node_t *top) MUST_USE; /* sensor, events */
 err scenario_read_work(struct scenario_reader *p, const yaml_node_t *top) MUST_USE; /* buckets, workload */
 err scenario_read_faults(struct scenario_reader *p, const yaml_node_t *top) MUST_USE;
@@ -51,7 +54,9 @@ err scenario_read_faults(struct scenario_reader *p, const yaml_node_t *top) MUST
 /* Gives the sky's rules what terminals, weather and jammers make of contacts; after all of them were read. */
 void scenario_forecast(struct scenario *s);
 
-/* The next site, with its node id set; NULL: there are too many. */
+/* The next site, with its node id set; NULL: there are too many. Pointers to earlier ones may be stale then. */
 struct site *scenario_site_add(struct scenario_reader *p);
+/* A file that the scenario names; its bytes count in the scenario's files_digest. */
+err scenario_file(struct scenario_reader *p, const char *name, struct span *out) MUST_USE;
 
 #endif

@@ -55,12 +55,28 @@ static err read_buckets(struct scenario_reader *p, const yaml_node_t *top)
     return ERR_OK;
 }
 
+/* A task that nobody can ever run would never end. */
+static err runners_check(struct scenario_reader *p, const yaml_node_t *n)
+{
+    const struct scenario *s = p->scenario;
+    for (size_t i = 0; i < s->satellite_count; i++) {
+        const struct member *m = scenario_member(s, s->sites[i].node);
+        if (member_cores(m) * 1000 >= SCENARIO_TASK_MILLIS && member_lane_memory_mib(m) >= SCENARIO_TASK_MEMORY_MIB)
+            return ERR_OK;
+    }
+    return yaml_fail(&p->yaml, n,
+                     "`tasks_per_hour` asks for tasks of a core and %d MiB, but no satellite has such a lane: give `compute: {cores: 1, "
+                     "memory_mib: %d}` or a class with lanes, or leave the tasks out", SCENARIO_TASK_MEMORY_MIB, SCENARIO_TASK_MEMORY_MIB);
+}
+
 static err read_workload(struct scenario_reader *p, const yaml_node_t *top)
 {
     struct workload_raw raw = {.object_kib_min = 4, .object_kib_max = 64};
     TRY(scenario_section(p, top, "workload", workload_fields, COUNT_OF(workload_fields), &raw));
     if (raw.object_kib_min > raw.object_kib_max)
         return yaml_fail(&p->yaml, yaml_child(&p->yaml, top, "workload"), "`object_kib_min` is above `object_kib_max`");
+    if (raw.load.tasks_per_hour > 0)
+        TRY(runners_check(p, yaml_child(&p->yaml, top, "workload")));
     raw.load.object_bytes_min = (uint64_t)(raw.object_kib_min * 1024);
     raw.load.object_bytes_max = (uint64_t)(raw.object_kib_max * 1024);
     p->scenario->workload = raw.load;

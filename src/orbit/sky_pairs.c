@@ -83,10 +83,29 @@ static void pair_add(struct builder *b, const struct sky *sky, uint32_t x, uint3
     b->count++;
 }
 
-static void pairs_add_ground(struct builder *b, const struct sky *sky)
+/* Sites that are paired here with every other: all but satellites whose pairs come from seats or from the index. */
+static size_t pairing_sites(const struct sky *sky, uint32_t *out)
 {
-    for (uint32_t x = 0; x < sky->site_count; x++)
-        for (uint32_t y = x + 1; y < sky->site_count; y++) {
+    size_t count = 0;
+    bool dense = sky->rules.topology == TOPOLOGY_MESH;
+    for (uint32_t k = 0; k < sky->site_count; k++) {
+        const struct site *s = &sky->sites[k].site;
+        if (s->kind != SITE_SATELLITE || (dense && !(sky->sparse && s->trajectory.body == BODY_EARTH)))
+            out[count++] = k;
+    }
+    return count;
+}
+
+/* `pairing`: the sites of pairing_sites; a pair has one of them, so thousands of satellites are not tried with each other. */
+static void pairs_add_ground(struct builder *b, const struct sky *sky, const uint32_t *pairing, size_t pairing_count)
+{
+    size_t at = 0;
+    for (uint32_t x = 0; x < sky->site_count; x++) {
+        bool with_all = at < pairing_count && pairing[at] == x;
+        at += with_all;
+        size_t count = with_all ? sky->site_count - x - 1 : pairing_count - at;
+        for (size_t k = 0; k < count; k++) {
+            uint32_t y = with_all ? x + 1 + (uint32_t)k : pairing[at + k];
             bool sat_x = sky->sites[x].site.kind == SITE_SATELLITE,
                  sat_y = sky->sites[y].site.kind == SITE_SATELLITE;
             if (sat_x && sat_y) {
@@ -98,6 +117,7 @@ static void pairs_add_ground(struct builder *b, const struct sky *sky)
                 pair_add(b, sky, x, y, LINK_FIBRE, false);
             }
         }
+    }
 }
 
 /* First seat after the plane that starts at `from`. */
@@ -255,8 +275,13 @@ err sky_pairs_build(struct sky *sky)
     uint32_t dense_max = sky->rules.mesh_dense_max ? sky->rules.mesh_dense_max : SKY_MESH_DENSE_MAX;
     sky->sparse = sky->rules.topology == TOPOLOGY_MESH && satellites > dense_max;
     struct seat *seats = sky_alloc(sky, (satellites + 1) * sizeof *seats);
-    if (!seats)
+    uint32_t *pairing = sky_alloc(sky, (sky->site_count + 1) * sizeof *pairing);
+    if (!seats || !pairing) {
+        sky_release(sky, seats);
+        sky_release(sky, pairing);
         return ERR_NO_MEMORY;
+    }
+    size_t pairing_count = pairing_sites(sky, pairing);
     size_t at = 0;
     for (uint32_t k = 0; k < sky->site_count; k++)
         if (sky->sites[k].site.kind == SITE_SATELLITE)
@@ -266,7 +291,7 @@ err sky_pairs_build(struct sky *sky)
     struct builder b = {0};
     for (int pass = 0; pass < 2; pass++) {
         b.count = 0;
-        pairs_add_ground(&b, sky);
+        pairs_add_ground(&b, sky, pairing, pairing_count);
         if (sky->rules.topology != TOPOLOGY_MESH)
             pairs_add_seats(&b, sky, seats, satellites);
         if (pass == 0)
@@ -275,6 +300,7 @@ err sky_pairs_build(struct sky *sky)
             break;
     }
     sky_release(sky, seats);
+    sky_release(sky, pairing);
     if (!b.pairs)
         return ERR_NO_MEMORY;
     sky_sort(b.pairs, b.count, sizeof *b.pairs, pair_compare);

@@ -18,7 +18,7 @@ struct scenario;
 
 struct campaign_options {
     const char *scenario_path, *output; /* output: the folder */
-    uint64_t scenario_hash;             /* of the scenario's text */
+    uint64_t scenario_hash;             /* of the scenario's text and the files that it names */
     uint64_t first, last;               /* seeds, both included */
     double days;
     double repeat_share; /* 0..1 of the seeds run twice */

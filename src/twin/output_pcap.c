@@ -254,33 +254,74 @@ static void on_trace(void *context, const struct twin_node *n, const struct effe
 
 /* ---- life -------------------------------------------------------------------------------------------------------------------------------- */
 
-static err open_link(struct pcap *p, struct world *w, const char *folder, struct span pair, char why[PCAP_WHY])
+/* "A:B" of this scenario: their numbers. */
+static err pair_parse(const struct scenario *s, struct span pair, node_id ends[2], char why[PCAP_WHY])
 {
-    char names[80], path[1024], comment[400];
-    struct capture *c = &p->links[p->count];
+    char names[80];
     char *colon = text_copy(names, sizeof names, pair) ? strchr(names, ':') : NULL;
-    if (!colon || p->count == PCAP_LINKS_MAX) {
-        snprintf(why, PCAP_WHY, "--pcap takes NAME:NAME, several separated by commas, at most %d", PCAP_LINKS_MAX);
+    if (!colon) {
+        snprintf(why, PCAP_WHY, "--pcap takes NAME:NAME, several separated by commas, not \"%.*s\"", (int)MIN(pair.size, (size_t)80),
+                 (const char *)pair.data);
         return ERR_INVALID;
     }
     *colon = 0;
-    node_id a = scenario_node(w->scenario, names), b = scenario_node(w->scenario, colon + 1);
-    if (a == NODE_NONE || b == NODE_NONE || a == b) {
-        snprintf(why, PCAP_WHY, "--pcap: %.40s and %.40s are no two nodes of the scenario", names, colon + 1);
-        return ERR_INVALID;
+    for (int k = 0; k < 2; k++) {
+        const char *name = k ? colon + 1 : names;
+        ends[k] = scenario_node(s, name);
+        if (ends[k] == NODE_NONE) {
+            snprintf(why, PCAP_WHY, "--pcap: the scenario has no node \"%.40s\"; its nodes are %s to %s", name, s->sites[0].name,
+                     s->sites[s->site_count - 1].name);
+            return ERR_INVALID;
+        }
     }
-    c->ends[0] = MIN(a, b);
-    c->ends[1] = MAX(a, b);
+    if (ends[0] == ends[1])
+        snprintf(why, PCAP_WHY, "--pcap: a link is between two different nodes, not %.40s and itself", names);
+    return ends[0] == ends[1] ? ERR_INVALID : ERR_OK;
+}
+
+err pcap_check(const struct scenario *s, const char *links, char why[PCAP_WHY])
+{
+    node_id seen[PCAP_LINKS_MAX][2];
+    size_t count = 0;
+    for (const char *at = links; *at || count == 0; count++) {
+        size_t size = strcspn(at, ",");
+        node_id ends[2];
+        if (count == PCAP_LINKS_MAX) {
+            snprintf(why, PCAP_WHY, "--pcap takes at most %d links", PCAP_LINKS_MAX);
+            return ERR_INVALID;
+        }
+        TRY(pair_parse(s, span_of(at, size), ends, why));
+        seen[count][0] = MIN(ends[0], ends[1]);
+        seen[count][1] = MAX(ends[0], ends[1]);
+        for (size_t k = 0; k < count; k++)
+            if (memcmp(seen[k], seen[count], sizeof seen[k]) == 0) {
+                snprintf(why, PCAP_WHY, "--pcap: the link %.*s is given twice", (int)MIN(size, (size_t)80), at);
+                return ERR_INVALID;
+            }
+        at += size + (at[size] == ',');
+    }
+    return ERR_OK;
+}
+
+static err open_link(struct pcap *p, struct world *w, const char *folder, struct span pair, char why[PCAP_WHY])
+{
+    char path[1024], comment[400];
+    struct capture *c = &p->links[p->count];
+    node_id ends[2];
+    TRY(pair_parse(w->scenario, pair, ends, why));
+    const char *first = scenario_name(w->scenario, ends[0]), *second = scenario_name(w->scenario, ends[1]);
+    c->ends[0] = MIN(ends[0], ends[1]);
+    c->ends[1] = MAX(ends[0], ends[1]);
     snprintf(path, sizeof path, "%s/pcap", folder);
     bool made = folder_make(path);
-    snprintf(path, sizeof path, "%s/pcap/%s-%s.pcapng", folder, names, colon + 1);
+    snprintf(path, sizeof path, "%s/pcap/%s-%s.pcapng", folder, first, second);
     c->file = made ? fopen(path, "wb") : NULL;
     if (!c->file) {
         snprintf(why, PCAP_WHY, "%.150s cannot be written", path);
         return ERR_IO;
     }
     snprintf(comment, sizeof comment, "bundles between 10.0.0.0+%u (%s) and 10.0.0.0+%u (%s), scenario %s, seed %llu; TCP and TCPCLv4 framing are synthetic",
-             a, names, b, colon + 1, w->scenario->name, (unsigned long long)w->seed);
+             ends[0], first, ends[1], second, w->scenario->name, (unsigned long long)w->seed);
     file_header(c, comment);
     p->count++;
     return ERR_OK;
@@ -288,6 +329,7 @@ static err open_link(struct pcap *p, struct world *w, const char *folder, struct
 
 err pcap_open(struct pcap **out, struct world *w, const char *folder, const char *links, char why[PCAP_WHY])
 {
+    TRY(pcap_check(w->scenario, links, why));
     struct pcap *p = calloc(1, sizeof *p);
     ASSERT(p != NULL);
     p->packet = malloc(PACKET_MAX);

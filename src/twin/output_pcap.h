@@ -15,9 +15,12 @@
 
 enum { PCAP_LINKS_MAX = 32, PCAP_WHY = 200 };
 
+struct scenario;
 struct world;
 struct pcap;
 
+/* Whether `links` ("A:B,C:D" by name) are links that pcap_open could capture. INVALID with `why`. */
+err pcap_check(const struct scenario *s, const char *links, char why[PCAP_WHY]) MUST_USE;
 /* `links`: "A:B,C:D" by name. Files FOLDER/pcap/A-B.pcapng. Observes `w` from now on. */
 err pcap_open(struct pcap **out, struct world *w, const char *folder, const char *links, char why[PCAP_WHY]) MUST_USE;
 void pcap_close(struct pcap *p); /* NULL is allowed */
