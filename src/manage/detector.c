@@ -18,6 +18,7 @@ enum {
     ASK_AGAIN = 400,
     ASKED_FAULT = 800,   /* LINK_FAULT where others can be asked again */
     ASKED_MOST = 4,
+    LOOK_MOST = 3000,    /* large missions: a neighbour is looked at this often at least */
 };
 
 #define ACQUISITION_LASER (120 * NS_PER_S) /* network/plane.h: ACQUIRE_GRACE_NS */
@@ -46,28 +47,14 @@ static duration_ns patience(const struct manage *m, bool twice)
     return beats(m, missed * (twice ? 200 : 100) + SLACK) * (MUTATION(DETECTOR_DEAF) ? 10 : 1);
 }
 
-struct neighbour *neighbour_get(struct manage *m, node_id id)
-{
-    bool added;
-    if (id == m->port->config->self)
-        return NULL;
-    struct neighbour *found = map_find_u64(&m->neighbours, id);
-    struct view_member *row = found ? NULL : view_find(m->port->view, id);
-    if (row)
-        row->neighbour = true;
-    if (found || m->neighbours.count >= m->port->view->capacity)
-        return found;
-    struct neighbour *n = map_put_u64(&m->neighbours, id, &added);
-    if (n)
-        *n = (struct neighbour){.window = INT64_MIN, .scheduled_at = TIME_NEVER, .evidence_at = TIME_NEVER};
-    return n;
-}
-
 void manage_link(struct manage *m, node_id peer, bool up)
 {
     struct neighbour *n = neighbour_get(m, peer);
     if (!n)
         return;
+    struct neighbour_slot *slot = neighbour_slot(m, peer);
+    slot->link_up = up;
+    slot->look_at = 0;
     n->link_up = up;
     n->window_linked = n->window_linked || up;
     m->full_due = true;
@@ -154,21 +141,22 @@ static mono_ns silent_since(const struct manage *m, const struct neighbour *n)
 void detector_overslept(struct manage *m)
 {
     port_probe(m->port, PROBE_OVERSLEPT);
-    for (struct map_node *i = map_first(&m->neighbours); i; i = map_next(&m->neighbours, i)) {
-        struct neighbour *n = map_value(i);
-        n->scheduled_at = TIME_NEVER;
+    for (size_t i = 0; i < m->around_count; i++) {
+        m->around[i].neighbour->scheduled_at = TIME_NEVER;
+        m->around[i].look_at = 0;
     }
 }
 
 void detector_returned(struct manage *m, node_id node)
 {
-    struct neighbour *n = map_find_u64(&m->neighbours, node);
+    struct neighbour *n = neighbour_find(m, node);
     if (!n)
         return;
     n->window_linked = n->link_up;
     n->window_at = m->port->now.mono;
     n->scheduled_at = TIME_NEVER;
     n->link_fault = false;
+    neighbour_slot(m, node)->look_at = 0;
 }
 
 /* ---- suspicion ------------------------------------------------------------------------------------------------------ */
@@ -211,6 +199,8 @@ void detector_heard(struct manage *m, node_id peer, struct neighbour *n, uint32_
     n->heard_seq = seq;
     n->link_fault = false;
     n->evidence_at = TIME_NEVER;
+    if (n->edge_at > n->heard_at)
+        neighbour_slot(m, peer)->look_at = MIN(n->edge_at, n->heard_at + beats(m, 100));
     withdraw(m, peer);
 }
 
@@ -229,7 +219,7 @@ static void excuse(struct manage *m, node_id node, struct neighbour *n, uint32_t
 
 void detector_elsewhere(struct manage *m, node_id node, const struct status *s)
 {
-    struct neighbour *n = map_find_u64(&m->neighbours, node);
+    struct neighbour *n = neighbour_find(m, node);
     if (n)
         excuse(m, node, n, s->boot, s->seq, LIVES_ON_BEATS);
 }
@@ -267,7 +257,7 @@ void detector_asked(struct manage *m, const struct message *message)
         port_trace(m->port, TRACE_REFUSED, message->from, "malformed question after a neighbour");
         return;
     }
-    const struct neighbour *n = map_find_u64(&m->neighbours, about.node);
+    const struct neighbour *n = neighbour_find(m, about.node);
     if (n && n->heard && m->port->now.mono - n->heard_at < beats(m, OWN_FAULT))
         heard_send(m, message->from, MANAGE_LIVES, &(struct heard){about.node, n->heard_boot, n->heard_seq});
 }
@@ -280,7 +270,7 @@ void detector_told(struct manage *m, const struct message *message)
         port_trace(m->port, TRACE_REFUSED, message->from, "malformed answer after a neighbour");
         return;
     }
-    struct neighbour *n = map_find_u64(&m->neighbours, about.node);
+    struct neighbour *n = neighbour_find(m, about.node);
     bool asked = n && n->asked_at != 0 && p->now.mono - n->asked_at <= beats(m, ASK_AGAIN);
     if (asked && p->sky && sky_contact_at(p->sky, about.node, message->from, p->now.wall))
         excuse(m, about.node, n, about.boot, about.seq, LIVES_DIRECTLY);
@@ -290,9 +280,9 @@ void detector_told(struct manage *m, const struct message *message)
 static bool own_fault(const struct manage *m)
 {
     size_t watched = 0;
-    for (struct map_node *i = map_first(&m->neighbours); i; i = map_next(&m->neighbours, i)) {
-        const struct neighbour *n = map_value(i);
-        if (n->scheduled_at == TIME_NEVER || n->link_fault || !view_alive(m->port->view, (node_id)map_key_u64(i)))
+    for (size_t i = 0; i < m->around_count; i++) {
+        const struct neighbour *n = m->around[i].neighbour;
+        if (n->scheduled_at == TIME_NEVER || n->link_fault || !view_alive(m->port->view, m->around[i].id))
             continue;
         if (m->port->now.mono - silent_since(m, n) < beats(m, OWN_FAULT))
             return false;
@@ -361,7 +351,9 @@ static void convict_when_due(struct manage *m, node_id id, struct neighbour *n)
 
 void detector_fact(struct manage *m, node_id member)
 {
-    struct neighbour *n = map_find_u64(&m->neighbours, member);
+    struct neighbour *n = neighbour_find(m, member);
+    if (n)
+        neighbour_slot(m, member)->look_at = 0;
     if (m->ready && n)
         convict_when_due(m, member, n);
 }
@@ -406,10 +398,39 @@ static void watch(struct manage *m, node_id id, struct neighbour *n)
     convict_when_due(m, id, n);
 }
 
+/* A large mission: until when this neighbour needs no look, if heartbeats come or none are due; 0: with each beat. Its next edge in the plan,
+ * or a beat after it was heard last; at most half a minute, for clocks that are set. */
+static mono_ns look_after(const struct manage *m, node_id id, const struct neighbour *n)
+{
+    const struct now *now = &m->port->now;
+    const struct member *member = member_find(m, id);
+    if (!is_large(m) || !member || we_suspect(m, id, member) || n->link_fault || patience(m, false) < beats(m, 300))
+        return 0;
+    tai_ns edge = n->plan_until;
+    if (n->plan_start != INT64_MIN && n->scheduled_at == TIME_NEVER)
+        return 0; /* at the edge of a window, or coming up */
+    if (n->plan_start != INT64_MIN && n->plan_end != TIME_NEVER)
+        edge = MIN(edge, n->plan_end - time_mono_to_wall(now, beats(m, GUARD)));
+    duration_ns rest = edge > now->wall ? MIN(time_wall_to_mono(now, edge - now->wall), beats(m, LOOK_MOST)) : 0;
+    return now->mono + rest;
+}
+
+static void look(struct manage *m, node_id id, struct neighbour *n)
+{
+    watch(m, id, n);
+    struct neighbour_slot *slot = neighbour_slot(m, id);
+    n->edge_at = look_after(m, id, n);
+    bool expected = n->scheduled_at != TIME_NEVER;
+    slot->look_at = expected ? MIN(n->edge_at, unheard_since(n) + beats(m, 100)) : n->edge_at;
+}
+
 void detector_tick(struct manage *m)
 {
-    for (struct map_node *i = map_first(&m->neighbours); i; i = map_next(&m->neighbours, i))
-        schedule(m, (node_id)map_key_u64(i), map_value(i));
-    for (struct map_node *i = map_first(&m->neighbours); i; i = map_next(&m->neighbours, i))
-        watch(m, (node_id)map_key_u64(i), map_value(i));
+    mono_ns now = m->port->now.mono;
+    for (size_t i = 0; i < m->around_count; i++)
+        if (m->around[i].look_at <= now)
+            schedule(m, m->around[i].id, m->around[i].neighbour);
+    for (size_t i = 0; i < m->around_count; i++)
+        if (m->around[i].look_at <= now)
+            look(m, m->around[i].id, m->around[i].neighbour);
 }

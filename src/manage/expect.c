@@ -2,6 +2,8 @@
 #include "base/expect.h"
 #include "manage/manage_private.h"
 
+enum { FEW = 8 /* neighbours: a satellite's */ };
+
 /* A frame mostly brings a neighbour's heartbeat. */
 static void expect_heard(const struct manage *m, unsigned stage, node_id peer)
 {
@@ -9,9 +11,10 @@ static void expect_heard(const struct manage *m, unsigned stage, node_id peer)
     if (stage == 1)
         expect(m, offsetof(struct manage, proofs));
     if (stage == 2)
-        map_expect(&m->neighbours);
-    if (stage == 3)
-        map_expect_u64(&m->neighbours, peer);
+        expect(m->around, MIN(m->around_count, (size_t)FEW) * sizeof *m->around);
+    const struct neighbour *n = stage == 3 && m->around_count <= FEW ? neighbour_find(m, peer) : NULL;
+    if (n)
+        expect(n, sizeof *n);
     if (stage >= 2)
         view_expect(v, peer, stage);
 }
@@ -40,17 +43,18 @@ static void expect_beat(const struct manage *m, unsigned stage)
     if (stage == 1)
         expect(m, sizeof *m);
     if (stage == 2) {
-        map_expect(&m->neighbours);
+        expect(m->around, MIN(m->around_count, (size_t)FEW) * sizeof *m->around);
         expect(m->news, (v->capacity / 64 + 1) * sizeof *m->news);
     }
-    if (stage == 3)
-        map_expect_all(&m->neighbours);
     if (stage == 4)
         expect_others(m);
     if (stage >= 2)
         view_expect(v, v->self, stage);
-    for (size_t i = 0; stage >= 3 && m->neighbours.few && i < m->neighbours.count; i++)
-        view_expect(v, (node_id)m->neighbours.few->keys[i], stage);
+    for (size_t i = 0; stage >= 3 && !v->large && m->around_count <= FEW && i < m->around_count; i++) {
+        if (stage == 3)
+            expect(m->around[i].neighbour, sizeof *m->around[i].neighbour);
+        view_expect(v, m->around[i].id, stage);
+    }
 }
 
 void manage_expect(const struct manage *m, unsigned stage, node_id peer)

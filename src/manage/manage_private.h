@@ -41,11 +41,19 @@ struct neighbour { /* key: node; whom the plan may join with us, or who had a li
     mono_ns scheduled_at; /* since when its heartbeats are scheduled; TIME_NEVER: they are not */
     mono_ns heard_at;
     mono_ns alive_at;     /* when a status from elsewhere last showed that it lives (link_fault) */
+    mono_ns edge_at;      /* large missions: of the plan: looked at again; 0: with each beat */
     mono_ns evidence_at;  /* when two suspicions were first seen; TIME_NEVER: not yet */
     uint32_t heard_boot;  /* of the last status that came directly */
     uint64_t heard_seq;
     mono_ns asked_at;     /* large missions: when others were last asked whether they hear it */
     uint64_t facts_theirs, facts_ours; /* sums of facts when it last beat */
+};
+
+struct neighbour_slot { /* by id, side by side: what each beat looks at */
+    node_id id;
+    bool link_up;    /* as the neighbour's */
+    mono_ns look_at; /* large missions: nothing to watch before */
+    struct neighbour *neighbour;
 };
 
 struct proof { /* waits for the author's key */
@@ -56,7 +64,9 @@ struct proof { /* waits for the author's key */
 struct manage {
     struct port *port;
     bool ready;
-    struct map members, suspicions, neighbours;
+    struct map members, suspicions;
+    struct neighbour_slot *around; /* sorted by id */
+    size_t around_count;
     struct proof *proofs;
     struct status status; /* our own */
     enum health health;
@@ -79,6 +89,12 @@ struct suspicion *suspicion_find(const struct manage *m, node_id member, node_id
 size_t suspicion_count(const struct manage *m, node_id member, struct cited *cited, size_t most);
 void membership_retry(struct manage *m); /* RETURN that could not be published yet */
 
+/* neighbours.c */
+struct neighbour *neighbour_get(struct manage *m, node_id id); /* creates; NULL when full */
+struct neighbour *neighbour_find(const struct manage *m, node_id id); /* NULL: none */
+struct neighbour_slot *neighbour_slot(const struct manage *m, node_id id); /* the same; until the next is created */
+bool neighbours_check(const struct manage *m);
+
 /* detector.c */
 void detector_heard(struct manage *m, node_id peer, struct neighbour *n, uint32_t boot, uint64_t seq);
 void detector_asked(struct manage *m, const struct message *message); /* ASK: do we hear a node? */
@@ -87,7 +103,6 @@ void detector_elsewhere(struct manage *m, node_id node, const struct status *s);
 void detector_tick(struct manage *m);    /* looks at every neighbour; sets the alarm for the next deadline */
 void detector_overslept(struct manage *m); /* we stood still ourselves: silence so far says nothing */
 void detector_returned(struct manage *m, node_id node); /* begins a new life: its links get time to come up */
-struct neighbour *neighbour_get(struct manage *m, node_id id); /* creates; NULL when full */
 void detector_fact(struct manage *m, node_id member); /* suspicions of it changed: convict? */
 
 /* status.c */

@@ -165,7 +165,7 @@ static void fold_join(struct manage *m, const struct fact *f)
         member->incarnation = join.incarnation;
     }
     if (row)
-        row->neighbour = map_find_u64(&m->neighbours, join.node) != NULL;
+        row->neighbour = neighbour_find(m, join.node) != NULL;
     if (row && join.incarnation >= row->incarnation) {
         memcpy(row->name, join.name, sizeof row->name);
         row->role = join.role;
@@ -369,7 +369,6 @@ err manage_open(struct manage **out, struct port *port)
     m->beat_at = TIME_NEVER;
     map_init(&m->members, port->heap, sizeof(struct member));
     map_init(&m->suspicions, port->heap, sizeof(struct suspicion));
-    map_init(&m->neighbours, port->heap, sizeof(struct neighbour));
     *out = m;
     return ERR_OK;
 }
@@ -442,5 +441,5 @@ bool manage_check(const struct manage *m)
         if (row && row->incarnation != v->incarnation)
             return false;
     }
-    return m->health <= HEALTH_SURVIVAL;
+    return m->health <= HEALTH_SURVIVAL && neighbours_check(m);
 }

@@ -10,13 +10,12 @@ static void links_fill(const struct manage *m, struct status *s)
 {
     s->link_count = 0;
     s->radios_on = 0;
-    for (struct map_node *i = map_first(&m->neighbours); i; i = map_next(&m->neighbours, i)) {
-        const struct neighbour *n = map_value(i);
-        if (!n->link_up)
+    for (size_t i = 0; i < m->around_count; i++) {
+        if (!m->around[i].link_up)
             continue;
         s->radios_on = (uint8_t)MIN(s->radios_on + 1, 255);
         if (s->link_count < STATUS_LINKS_MAX)
-            s->links[s->link_count++] = (node_id)map_key_u64(i);
+            s->links[s->link_count++] = m->around[i].id;
     }
 }
 
@@ -155,11 +154,10 @@ void status_beat(struct manage *m)
         others_write(m, &w, HEARTBEAT_OTHERS);
     }
     ASSERT(writer_ok(&w));
-    for (struct map_node *i = map_first(&m->neighbours); i; i = map_next(&m->neighbours, i)) {
-        const struct neighbour *n = map_value(i);
-        if (!n->link_up)
+    for (size_t i = 0; i < m->around_count; i++) {
+        if (!m->around[i].link_up)
             continue;
-        err e = port_send(m->port, &(struct message){.to = (node_id)map_key_u64(i), .type = MANAGE_HEARTBEAT,
+        err e = port_send(m->port, &(struct message){.to = m->around[i].id, .type = MANAGE_HEARTBEAT,
                                                      .body = writer_span(&w), .link_only = true, .no_custody = true, .unanswered = true});
         (void)e; /* out of memory: a lost heartbeat, which the detector is made for */
     }
@@ -243,12 +241,17 @@ static bool beat_read(struct span body, struct beat *b)
     return sound;
 }
 
+static bool is_member(const struct manage *m, node_id id)
+{
+    const struct view *v = m->port->view;
+    return (v->large && neighbour_find(m, id)) || view_knows(v, id); /* large: the plan names members of the roster only */
+}
+
 void status_message(struct manage *m, const struct message *message)
 {
     struct beat b;
     struct neighbour *n = NULL;
-    struct view_member *row = view_find(m->port->view, message->from);
-    if (!row && !view_knows(m->port->view, message->from))
+    if (!is_member(m, message->from))
         return; /* its JOIN has not arrived yet */
     if (!beat_read(message->body, &b)) {
         port_trace(m->port, TRACE_REFUSED, message->from, "malformed heartbeat");
@@ -256,11 +259,11 @@ void status_message(struct manage *m, const struct message *message)
     }
     bool news = take_life(m, message->from, b.pulse.boot, b.pulse.seq, &n);
     if (news && b.pulse.full)
-        take_status(m, row, &b.own);
+        take_status(m, view_find(m->port->view, message->from), &b.own);
     if (news && n && b.has_sum)
         take_sum(m, message->from, n, b.pulse.facts);
     for (uint8_t i = 0; i < b.count; i++) {
-        row = view_find(m->port->view, b.ids[i]);
+        struct view_member *row = view_find(m->port->view, b.ids[i]);
         if (row && b.ids[i] != m->port->view->self && b.ids[i] != message->from)
             take_elsewhere(m, row, &b.others[i]);
     }

@@ -101,6 +101,9 @@ static void deliver(struct network *n, const struct event_frame *e, const struct
 
 static bool is_trusted_member(const struct network *n, node_id id)
 {
+    const struct view_member *row = view_find(n->port->view, id);
+    if (row)
+        return row->state != MEMBER_QUARANTINED;
     return view_knows(n->port->view, id) && view_state(n->port->view, id) != MEMBER_QUARANTINED;
 }
 

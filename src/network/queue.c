@@ -329,11 +329,12 @@ static err encode_own(struct network *n, const struct message *m, struct item *i
 
 err queue_send(struct network *n, const struct message *m)
 {
-    if (!view_knows(n->port->view, m->to) || m->to == n->port->config->self)
+    struct link *direct = link_find(n, m->to);
+    bool known = (direct && direct->up) || view_knows(n->port->view, m->to); /* links come up with members only */
+    if (!known || m->to == n->port->config->self)
         return ERR_NOT_FOUND;
     if (m->body.size > MESSAGE_BODY_MAX || m->payload.size > MESSAGE_PAYLOAD_MAX)
         return ERR_TOO_LARGE;
-    struct link *direct = link_find(n, m->to);
     if (m->link_only && (!direct || !direct->up || direct->flying_count >= LINK_WINDOW_CONTROL))
         return ERR_UNREACHABLE;
     if (m->link_only && m->unanswered && m->payload.size == 0)
