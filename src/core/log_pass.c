@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "base/mutation.h"
 #include "core/log.h"
 
 #define TROUBLE_DELAY NS_PER_MINUTE
@@ -16,7 +17,11 @@ enum { FILL_PIECE = 512 * 1024, FILL_BYTE = 0xf1 /* no blank sector: a torn fill
 void log_pass_schedule(struct log *l, bool soon)
 {
     duration_ns interval = l->port->config->scrub_interval_ns;
-    l->pass.due = soon ? l->port->now.mono : interval > 0 ? l->port->now.mono + time_wall_to_mono(&l->port->now, interval) : TIME_NEVER;
+    l->pass.due = interval > 0 ? l->port->now.mono + time_wall_to_mono(&l->port->now, interval) : TIME_NEVER;
+    if (soon)
+        l->pass.due = l->port->now.mono;
+    if (MUTATION(ROT_IS_TORN))
+        l->pass.due = TIME_NEVER;
     port_alarm(l->port, l->pass.due);
 }
 

@@ -9,6 +9,7 @@
  */
 #include <string.h>
 
+#include "base/mutation.h"
 #include "core/log.h"
 
 enum { BLANK_PIECE = 64 * 1024 };
@@ -97,7 +98,7 @@ static void take_hole(struct log *l, const struct log_found *f)
         return; /* where nothing was written yet */
     l->damage.holes++;
     port_count(l->port, METRIC_LOG_HOLES, 1);
-    l->at = f->last ? MAX((f->noise_end + 7) & ~(uint64_t)7, f->offset + LOG_RECORD_LEAST) : f->offset + f->size;
+    l->at = f->last ? MAX((f->reach + 7) & ~(uint64_t)7, f->offset + LOG_RECORD_LEAST) : f->offset + f->size;
 }
 
 /* First pass, at a hole: what is it? The walk goes on behind it, and nothing is taken meanwhile. */
@@ -145,6 +146,16 @@ static void probe_end(struct log *l)
         read_more(l);
 }
 
+/* A seeded bug: as recovery was before it knew rot. */
+static void cut_at_rot(struct log *l)
+{
+    l->recovery.walk.index = l->recovery.index_before;
+    l->recovery.walk.epoch = l->recovery.epoch_before;
+    l->recovery.noise_end = l->scan_end;
+    l->damage.torn = true;
+    finish(l);
+}
+
 /* Where the walk stood before the first hole, so that the second pass can begin there. */
 static void remember(struct log *l)
 {
@@ -163,6 +174,10 @@ static void scan(struct log *l, struct span bytes, uint64_t offset)
         remember(l);
         enum log_item item = log_walk_next(&r->walk, bytes, offset, final, &f);
         bool taking = l->state == LOG_READING && (r->second || item == LOG_ITEM_RECORD);
+        if (MUTATION(ROT_IS_TORN) && l->state == LOG_READING && (item == LOG_ITEM_HOLE || f.mended)) {
+            cut_at_rot(l);
+            return;
+        }
         if (item == LOG_ITEM_MORE) {
             read_more(l);
             return;

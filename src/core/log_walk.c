@@ -62,7 +62,7 @@ static enum log_item hole_end(struct log_walk *w, bool last, struct log_found *f
     portion_end(w);
     uint64_t written = MAX(w->noise_end, w->reach);
     *found = (struct log_found){.offset = w->hole, .size = w->at - w->hole, .last = last, .noisy = w->noise_end > w->hole,
-                                .noise_end = w->noise_end, .group_first = w->first,
+                                .noise_end = w->noise_end, .reach = written, .group_first = w->first,
                                 .blank = w->torn_start && (w->blank < written || (last && written > w->at))};
     w->in_hole = false;
     return LOG_ITEM_HOLE;

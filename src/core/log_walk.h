@@ -47,6 +47,7 @@ struct log_found {
     bool blank;            /* a sector of what was written there is all zero, as after a torn write */
     bool group_first;      /* a record began there of which only the payload is lost: LOG_GROUP_FIRST was set */
     uint64_t noise_end;
+    uint64_t reach;        /* at least so far went what was written there */
 };
 
 void log_walk_open(struct log_walk *w, struct heap *heap, uint64_t at, uint64_t end, uint64_t index, uint32_t epoch);

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+enum { FACTS_AREA = 1 /* as fault.def orders the areas */, LOG_BITS_MAX = 4 };
 enum { CLASS_LINK, CLASS_LOSS, CLASS_ROT, CLASS_CLOCK, CLASS_LOAD, CLASS_LIAR };
 
 static int class_of(enum fault_kind kind)
@@ -120,8 +121,12 @@ static const char *rot_refused(const struct fault_atlas *a, const struct fault *
         return "another node's rot may not have been found yet: both copies could be damaged";
     if (a->losses_max == 0)
         return "no second copy is promised";
-    if (f->choice != 0)
-        return "a node trusts its own logs: damage there is beyond what it survives alone";
+    if (f->choice == 0)
+        return NULL;
+    if (f->kind != FAULT_FLIP || f->choice != FACTS_AREA)
+        return "a disk that lies about its logs, or rot in the spool, is beyond what a node survives";
+    if (f->value > LOG_BITS_MAX)
+        return "so many bits would meet in one record of the log: it may be one that only this node holds";
     return NULL;
 }
 

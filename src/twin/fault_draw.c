@@ -124,7 +124,8 @@ static void kind_draw(struct draw *d, enum fault_kind kind, double per_day)
         if (k->mean_s > 0)
             f.duration = (duration_ns)(1e9 * (1 + exponential(&r, mean_of(d, kind))));
         f.value = value_draw(d, &r, kind);
-        f.choice = k->choices[0] && d->beyond ? (uint32_t)rng_below(&r, AREA_COUNT) : 0; /* fair rot strikes chunks */
+        if (k->choices[0]) /* fair rot strikes chunks, or bits of the log of facts */
+            f.choice = (uint32_t)rng_below(&r, d->beyond ? AREA_COUNT : kind == FAULT_FLIP ? 2 : 1);
         f.draw = rng_u64(&r);
         if (f.node != NODE_NONE || k->target == FAULT_AT_WORLD)
             fault_plan_add(&d->plan, &f);

@@ -17,6 +17,7 @@
 #define SAA_SHARE 0.75
 #define RESET_NS (30 * NS_PER_S)
 #define STORM_RAD 30.0
+enum { LOG_SHARE = 8 };
 #define NOTICED_NS (2 * NS_PER_MINUTE) /* after the dose that does it: craft steps are a minute apart */
 
 struct strike {
@@ -48,6 +49,7 @@ static void fault_of(const struct strike *k, enum radiation_process p, node_id n
     case RADIATION_STORAGE_UPSET:
         f.kind = FAULT_FLIP;
         f.value = e->severity == RADIATION_DOUBLE ? 2 : 4;
+        f.choice = e->draw % LOG_SHARE == 0; /* chunks take up most of a disk, the log of facts a little */
         break;
     case RADIATION_LATCH_UP:
         f.kind = e->burn_out ? FAULT_LOSS : FAULT_LATCH_UP;

@@ -87,7 +87,9 @@ static void rot_never_meets_the_loss_or_the_rot_of_the_other_copy(void **state)
     judge("", false, "700 flip sat-1\n800 loss sat-1\n5000 flip sat-2\n", "+++");
     judge("", false, "700 flip sat-1\n800 crash sat-2 for=5\n", "++"); /* it brings its disk back */
     judge("", false, "700 flip sat-1\n5501 flip sat-2\n5600 flip sat-1\n", "++-"); /* two scrubs and a rest later */
-    judge("", false, "700 flip sat-1 area=facts\n", "-");
+    judge("", false, "700 flip sat-1 area=facts\n800 flip sat-1 area=facts count=4\n900 flip sat-1 area=facts count=5\n", "++-");
+    judge("", false, "700 flip sat-1 area=spool\n800 write-lost sat-1 area=facts\n900 write-misdirected sat-1 area=facts\n", "---");
+    judge("", false, "700 flip sat-1 area=facts\n800 flip sat-2 area=facts\n", "+-");
     judge("buckets: [{name: b, copies: 1}]\n", false, "700 flip sat-1\n", "-");
 }
 
