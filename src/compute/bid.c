@@ -1,64 +1,17 @@
 /*
- * compute/bid.c - this node's calendar: when a task could be finished here, and whether power and heat allow it.
+ * compute/bid.c - this node's calendar: when a task could be finished here, and whether power and heat allow it (power.c).
  */
 #include "compute/internal.h"
 
 /* Staging: what links and disks carry per second of wall time, for the estimate. */
 #define STAGE_BYTES_PER_S (20ull * 1000 * 1000)
 #define HOLD_TIME (5 * NS_PER_S)
-/* Power: one orbit is looked ahead; of it 36 minutes are dark. A reserve of 3 % stays above the floor. */
-#define ORBIT_S 5700
-#define DARK_S 2160
-#define LIGHT_S (ORBIT_S - DARK_S)
-#define RESERVE_PERMILLE 30
-/* Heat: how much a busy core warms the electronics per watt, and the margin below the limit. */
-#define RISE_MK_PER_W 250
-#define MARGIN_MK 2000
-
 const char *compute_verdict_text(enum compute_verdict v)
 {
     static const char *const texts[VERDICT_COUNT] = {"yes", "the battery forecast is too low",
                                                      "the temperature forecast is too high", "no lane is large enough or the calendar is full",
                                                      "this node is in its safe state"};
     return (unsigned)v < VERDICT_COUNT ? texts[v] : "?";
-}
-
-static int64_t milliwatthours(int64_t milliwatts, int64_t seconds)
-{
-    return milliwatts * seconds / 3600;
-}
-
-/* Lowest energy over the next `seconds` (at most an orbit) with the lane's load on top of what is drawn now. */
-static int64_t battery_low_mwh(const struct compute *c, int64_t lane_mw, int64_t seconds)
-{
-    const struct event_craft *e = &c->craft;
-    bool light_now = e->sunlit_permille >= 500;
-    int64_t generation = (int64_t)(light_now ? e->generation_mw : c->generation_peak_mw);
-    int64_t load = (int64_t)e->load_mw + lane_mw, energy = (int64_t)e->battery_mwh, low = energy;
-    bool light = light_now;
-    while (seconds > 0) {
-        int64_t part = MIN(seconds, light ? LIGHT_S : DARK_S);
-        energy += milliwatthours((light ? generation : 0) - load, part);
-        energy = MIN(energy, (int64_t)e->battery_capacity_mwh);
-        low = MIN(low, energy);
-        seconds -= part;
-        light = !light;
-    }
-    return low;
-}
-
-enum compute_verdict compute_power_verdict(const struct compute *c, uint32_t cpu_millis, duration_ns expected)
-{
-    if (!c->craft_known)
-        return VERDICT_YES;
-    const struct event_craft *e = &c->craft;
-    int64_t lane_mw = (int64_t)(MIN(c->port->config->lane_power_mw, 1ull << 30) * cpu_millis / 1000);
-    int64_t seconds = MIN((expected + NS_PER_S - 1) / NS_PER_S, (int64_t)ORBIT_S);
-    int64_t reserve = (int64_t)(e->battery_capacity_mwh * RESERVE_PERMILLE / 1000);
-    if (battery_low_mwh(c, lane_mw, seconds) < (int64_t)e->battery_floor_mwh + reserve)
-        return VERDICT_POWER;
-    int64_t warm = (int64_t)e->core_mk + lane_mw * RISE_MK_PER_W / 1000 + MARGIN_MK;
-    return e->core_limit_mk != 0 && warm > (int64_t)e->core_limit_mk ? VERDICT_HEAT : VERDICT_YES;
 }
 
 /* Work ahead of a new task, in thousandths of a core times nanoseconds of wall time; saturates. */
@@ -108,7 +61,7 @@ struct forecast compute_forecast(const struct compute *c, const struct announce 
              c->runs.count >= RUNS_MAX)
         f.verdict = VERDICT_LANES;
     else
-        f.verdict = compute_power_verdict(c, a->cpu_millis, a->expected);
+        f.verdict = compute_power_verdict(c, MIN(claimed + a->cpu_millis, (uint64_t)config->lanes_millis), wait + staging + a->expected);
     return f;
 }
 

@@ -235,8 +235,9 @@ void compute_craft(struct compute *c, const struct event_craft *e)
     enter(c);
     c->craft = *e;
     c->craft_known = true;
-    c->generation_peak_mw = MAX(c->generation_peak_mw, e->generation_mw);
+    compute_power_note(c, e);
     compute_run_health(c);
+    compute_run_power(c);
     leave(c);
 }
 

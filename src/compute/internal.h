@@ -4,7 +4,7 @@
  * Story:    every entry point (compute.c) enters, folds or notes what came, and leaves. Leaving decides: for each task
  *           that was touched, compute_decide looks at the folded state and at who is alive, and brings auction and run
  *           in line with it. So decisions depend on state, not on the order of events.
- *           auction.c finds an owner for tasks this node manages; bid.c forecasts this node's own calendar; run.c leads
+ *           auction.c finds an owner for tasks this node manages; bid.c forecasts this node's own calendar, power.c its battery; run.c leads
  *           a run through its phases, stage.c fetches inputs, save.c stores outputs.
  */
 #ifndef NOCT_COMPUTE_INTERNAL_H
@@ -68,6 +68,7 @@ struct run {
     uint64_t lane;           /* 0: none yet */
     bool deferred;           /* said so once */
     bool stopping_reports_preempted, stopping_reports_canceled;
+    const char *preempted_by; /* why, for people */
     mono_ns wake_at;
     uint32_t retries, restarts;
     size_t item;             /* STAGING: inputs, then images. SAVING: outputs */
@@ -127,7 +128,7 @@ struct compute {
     uint64_t tag_last, lane_last;
     struct event_craft craft;
     bool craft_known;
-    uint64_t generation_peak_mw;
+    uint64_t generation_lit_mw, idle_mw; /* of the array in full light, 0: not seen yet; what draws beside the lanes */
     uint32_t load_told_millis; /* what the craft was last told to draw power for */
     uint8_t load_told_radios;
     struct hold holds[HOLDS_MAX];
@@ -166,10 +167,15 @@ struct forecast {
     uint64_t energy_mwh;
 };
 struct forecast compute_forecast(const struct compute *c, const struct announce *a);
-enum compute_verdict compute_power_verdict(const struct compute *c, uint32_t cpu_millis, duration_ns expected);
 void compute_bid_answer(struct compute *c, const struct message *m);
 void compute_hold_drop(struct compute *c, struct uid id);
 const char *compute_verdict_text(enum compute_verdict v);
+
+/* power.c */
+void compute_power_note(struct compute *c, const struct event_craft *e);
+/* May the lanes draw for so many thousandths of a core, for so long (wall)? */
+enum compute_verdict compute_power_verdict(const struct compute *c, uint64_t lanes_millis, duration_ns lasts);
+bool compute_power_thin(const struct compute *c); /* what runs must stop for the battery's sake */
 
 /* run.c */
 struct run *compute_run_find(const struct compute *c, struct uid id);
@@ -180,6 +186,7 @@ void compute_run_pump(struct compute *c);                    /* starts what wait
 void compute_run_lane(struct compute *c, const struct event_lane *e);
 void compute_run_alarm(struct compute *c, struct run *r);
 void compute_run_health(struct compute *c);                  /* survival stops what runs */
+void compute_run_power(struct compute *c);                   /* so does a battery that would not last until the light */
 void compute_run_end(struct compute *c, struct run *r, enum task_state outcome, const char *reason, ...) PRINTF_LIKE(4, 5);
 void compute_run_execute(struct compute *c, struct run *r);  /* starts executor r->executor */
 void compute_run_load(struct compute *c);                    /* tells the craft and the gauges when the busy lanes changed */

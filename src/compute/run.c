@@ -139,6 +139,18 @@ static void defer(struct compute *c, struct run *r, enum compute_verdict why)
     port_alarm(c->port, r->wake_at);
 }
 
+/* Until all that has a lane is done, and this one. */
+static duration_ns longest_left(const struct compute *c, const struct run *one)
+{
+    duration_ns longest = one->expected_ns;
+    for (struct map_node *n = map_first(&c->runs); n; n = map_next(&c->runs, n)) {
+        const struct run *r = map_value(n);
+        if (r->phase != RUN_WAITING && r->phase != RUN_REPORTING)
+            longest = MAX(longest, r->started ? r->expected_ns - (c->port->now.wall - r->started) : r->expected_ns);
+    }
+    return longest;
+}
+
 void compute_run_pump(struct compute *c)
 {
     if (c->port->now.mono < c->start_after)
@@ -156,7 +168,7 @@ void compute_run_pump(struct compute *c)
         }
         enum compute_verdict v = compute_health(c, config->self) >= HEALTH_SAFE
                                      ? VERDICT_HEALTH
-                                     : compute_power_verdict(c, r->cpu_millis, r->expected_ns);
+                                     : compute_power_verdict(c, cpu + r->cpu_millis, longest_left(c, r));
         if (v != VERDICT_YES) {
             defer(c, r, v);
             continue;
@@ -291,7 +303,7 @@ static void stop(struct compute *c, struct run *r)
 static void stopped(struct compute *c, struct run *r)
 {
     if (r->stopping_reports_preempted) {
-        compute_run_end(c, r, TASK_PREEMPTED, "stopped by the survival state of the node");
+        compute_run_end(c, r, TASK_PREEMPTED, "%s", r->preempted_by);
         return;
     }
     if (r->stopping_reports_canceled)
@@ -322,18 +334,31 @@ void compute_run_cancel(struct compute *c, struct run *r)
         stopped(c, r);
 }
 
-void compute_run_health(struct compute *c)
+static void preempt(struct compute *c, const char *why)
 {
-    if (compute_health(c, c->port->config->self) < HEALTH_SURVIVAL)
-        return;
     for (struct map_node *n = map_first(&c->runs), *next; n; n = next) {
         next = map_next(&c->runs, n);
         struct run *r = map_value(n);
-        if (executes(r)) {
-            r->stopping_reports_preempted = true;
-            stop(c, r);
-        }
+        if (!executes(r))
+            continue;
+        r->stopping_reports_preempted = true;
+        r->preempted_by = why;
+        stop(c, r);
     }
+}
+
+void compute_run_health(struct compute *c)
+{
+    if (compute_health(c, c->port->config->self) >= HEALTH_SURVIVAL)
+        preempt(c, "stopped by the survival state of the node");
+}
+
+void compute_run_power(struct compute *c)
+{
+    if (compute_lanes_busy(c) == 0 || !compute_power_thin(c))
+        return;
+    port_probe(c->port, PROBE_RUN_STOPPED_FOR_BATTERY);
+    preempt(c, "stopped: the battery must last until the light");
 }
 
 /* ---- what the lane says ---- */

@@ -227,7 +227,7 @@ static void craft_set(struct world_node *n, uint64_t battery, uint32_t core_mk)
 {
     world_step(n);
     compute_craft(n->compute, &(struct event_craft){.battery_mwh = battery, .battery_capacity_mwh = 100000, .battery_floor_mwh = 40000,
-                                                    .load_mw = 30000, .core_mk = core_mk, .core_limit_mk = 340000});
+                                                    .load_mw = 30000 + 20 * (uint64_t)n->load_millis, .core_mk = core_mk, .core_limit_mk = 340000});
     world_drain(n);
 }
 
@@ -256,7 +256,7 @@ static void an_awarded_task_waits_for_the_battery(void **state)
         ids[i] = submit(w);
     world_run(w, 500 * NS_PER_MS);
     for (node_id id = 1; id <= 2; id++)
-        craft_set(&w->nodes[id], 42000, 300000);
+        craft_set(&w->nodes[id], 61500, 300000); /* 19.4 Wh for 36 dark minutes of 30 W; reserves of 1 and 3 Wh */
     world_run(w, 3 * NS_PER_S); /* what runs ends, what waits is deferred */
     size_t complete = 0;
     for (size_t i = 0; i < 3; i++)
@@ -268,6 +268,51 @@ static void an_awarded_task_waits_for_the_battery(void **state)
     world_run(w, 10 * NS_PER_S);
     for (size_t i = 0; i < 3; i++)
         assert_int_equal(world_state(gateway(w), ids[i]), TASK_COMPLETE);
+    world_free(w);
+}
+
+static enum task_state with_battery(uint64_t battery_mwh, uint64_t generation_mw, uint16_t sunlit_permille)
+{
+    struct world *w = world_with_inputs(2);
+    world_step(&w->nodes[1]);
+    compute_craft(w->nodes[1].compute, &(struct event_craft){.battery_mwh = battery_mwh, .battery_capacity_mwh = 100000, .battery_floor_mwh = 40000,
+                                                             .load_mw = 30000, .core_mk = 300000, .core_limit_mk = 340000,
+                                                             .generation_mw = generation_mw, .sunlit_permille = sunlit_permille});
+    world_drain(&w->nodes[1]);
+    struct uid id = submit(w);
+    world_run(w, 500 * NS_PER_MS);
+    enum task_state s = world_state(gateway(w), id);
+    world_free(w);
+    return s;
+}
+
+/* 30 W beside the lanes take 19.4 Wh from the battery in the 36 dark minutes that follow; floor 40 Wh, reserve 3 Wh. */
+static void no_task_is_taken_that_leaves_less_than_the_darkness_behind_it_takes(void **state)
+{
+    (void)state;
+    assert_int_equal(with_battery(62000, 0, 0), TASK_QUEUED); /* the work alone would have done with 44 Wh */
+    assert_int_equal(with_battery(63500, 0, 0), TASK_RUNNING);
+    /* Lit, the array feeds the work; the darkness may begin when that is done. */
+    assert_int_equal(with_battery(61500, 80000, 1000), TASK_QUEUED);
+    assert_int_equal(with_battery(62500, 80000, 1000), TASK_RUNNING);
+    assert_int_equal(with_battery(62500, 1000, 1000), TASK_QUEUED); /* a broken one does not */
+}
+
+static void what_runs_is_stopped_in_time_for_the_darkness(void **state)
+{
+    (void)state;
+    struct world *w = world_with_inputs(3);
+    struct uid id = submit(w);
+    world_run(w, 500 * NS_PER_MS);
+    node_id owner = world_get(gateway(w), id)->owner;
+    craft_set(&w->nodes[owner], 60300, 300000); /* 19.4 Wh for the darkness, 1 Wh above the floor */
+    world_run(w, 500 * NS_PER_MS);
+    assert_true(world_traced(w, "the battery must last until the light"));
+    assert_int_equal(w->nodes[owner].load_millis, 0);
+    world_run(w, 5 * NS_PER_S);
+    const struct task_view *v = world_get(gateway(w), id);
+    assert_int_equal(v->state, TASK_COMPLETE); /* by the other */
+    assert_int_not_equal(v->owner, owner);
     world_free(w);
 }
 
@@ -621,6 +666,8 @@ int main(void)
         cmocka_unit_test(a_task_waits_while_nobody_is_reachable_and_runs_afterwards),
         cmocka_unit_test(a_node_with_a_low_battery_does_not_bid),
         cmocka_unit_test(an_awarded_task_waits_for_the_battery),
+        cmocka_unit_test(no_task_is_taken_that_leaves_less_than_the_darkness_behind_it_takes),
+        cmocka_unit_test(what_runs_is_stopped_in_time_for_the_darkness),
         cmocka_unit_test(tasks_submitted_together_are_spread_over_the_nodes),
         cmocka_unit_test(a_failing_program_is_an_executor_error_with_its_exit_code),
         cmocka_unit_test(exit_code_three_means_nothing_to_report),
