@@ -19,8 +19,10 @@ enum { ACKS_MAX = 4096 };
 err compute_open(struct compute **out, struct port *port)
 {
     struct compute *c = heap_alloc(port->heap, sizeof *c);
-    if (!c)
+    struct light_ahead *light = heap_alloc(port->heap, sizeof *light);
+    if (!c || !light)
         return ERR_NO_MEMORY;
+    c->light = light;
     c->port = port;
     c->heap = port->heap;
     compute_table_init(&c->table, port->heap, MAX(port->config->limits.tasks_max, 1u));

@@ -9,6 +9,8 @@
 
 /* A lease that nobody reports on is given up after four times what was promised and six hours more. */
 #define LEASE_SLACK (6 * NS_PER_HOUR)
+/* So long (wall) a sink may be convicted before its tasks are ended without it: longer than what comes back usually takes. */
+#define SINK_PATIENCE NS_PER_HOUR
 #define PATIENCE_FIRST NS_PER_S
 #define PATIENCE_MAX (10 * NS_PER_MINUTE)
 
@@ -55,6 +57,13 @@ static node_id successor_of(const struct compute *c, const struct task *t)
     return NODE_NONE;
 }
 
+/* The lowest live member: for a sink that is not there. */
+static node_id stand_in_of(const struct compute *c)
+{
+    node_id first = view_first_alive(c->port->view);
+    return first == NODE_NONE ? c->port->config->self : first;
+}
+
 /* Who looks for an owner: the sink; while that is convicted, the lowest live member. */
 static node_id manager_of(const struct compute *c, const struct task *t)
 {
@@ -62,8 +71,37 @@ static node_id manager_of(const struct compute *c, const struct task *t)
     if (compute_alive(c, sink))
         return sink;
     port_probe(c->port, PROBE_MANAGER_STANDS_IN);
-    node_id first = view_first_alive(c->port->view);
-    return first == NODE_NONE ? c->port->config->self : first;
+    return stand_in_of(c);
+}
+
+static void sink_watch(const struct compute *c, struct task *t)
+{
+    if (compute_alive(c, compute_task_sink(t)))
+        t->sink_missed = 0;
+    else if (t->sink_missed == 0)
+        t->sink_missed = c->port->now.wall;
+}
+
+static duration_ns sink_missed_for(const struct compute *c, const struct task *t)
+{
+    return t->sink_missed != 0 ? c->port->now.wall - t->sink_missed : 0;
+}
+
+/* Nobody waits for its receipt any more: it is proven to lie, has left, or was convicted an hour ago and did not return. */
+static bool sink_is_gone(const struct compute *c, const struct task *t)
+{
+    node_id sink = compute_task_sink(t);
+    if (sink == c->port->config->self)
+        return false;
+    enum member_state state = view_state(c->port->view, sink);
+    return state == MEMBER_QUARANTINED || state == MEMBER_LEFT || sink_missed_for(c, t) >= SINK_PATIENCE;
+}
+
+/* Who ends the task: its sink, or the lowest live member in its place. */
+static bool may_settle(const struct compute *c, const struct task *t)
+{
+    node_id self = c->port->config->self;
+    return compute_task_sink(t) == self || MUTATION(RECEIPT_BY_ANYBODY) || (sink_is_gone(c, t) && stand_in_of(c) == self);
 }
 
 /* Two more names, so that the chain of successors goes on: the one left over, then the nearest live satellite. */
@@ -131,6 +169,8 @@ static void give_receipt(struct compute *c, const struct task *t, uint32_t epoch
     char text[UID_TEXT_SIZE];
     uid_text(t->id, text);
     compute_receipt_write(&w, &p);
+    if (compute_task_sink(t) != c->port->config->self)
+        port_probe(c->port, PROBE_RECEIPT_STANDS_IN);
     if (compute_publish(c, t->id, FACT_TASK_RECEIPT, &w, NULL, 0) == ERR_OK)
         port_trace(c->port, TRACE_TASK_ENDED, node, "task %s: %s%s%s", text, task_state_name(state), reason[0] ? ": " : "",
                    reason);
@@ -181,6 +221,16 @@ static bool settle(struct compute *c, const struct task *t)
     return false;
 }
 
+/* Others spoke of it, but what it is was cut off with its liar's chain: it can never run. */
+static void never_said(struct compute *c, const struct task *t)
+{
+    node_id self = c->port->config->self, sink = compute_task_sink(t);
+    enum member_state state = view_state(c->port->view, sink);
+    bool removed = state == MEMBER_QUARANTINED || state == MEMBER_LEFT; /* what it said before may still be under way */
+    if (removed && sink != self && sink_missed_for(c, t) >= SINK_PATIENCE && stand_in_of(c) == self)
+        give_receipt(c, t, 0, NODE_NONE, TASK_SYSTEM_ERROR, "its sink is gone and nobody holds its specification");
+}
+
 /* ---- the owner ---- */
 
 static void report_canceled(struct compute *c, const struct task *t)
@@ -225,7 +275,7 @@ static bool may_not_know(const struct compute *c, const struct task *t)
 
 void compute_decide(struct compute *c, struct uid id)
 {
-    const struct task *t = compute_table_find(&c->table, id);
+    struct task *t = compute_table_find(&c->table, id);
     if (!t || t->receipts > 0 || t->cancelled)
         compute_auction_drop(c, id);
     if (t && t->receipts > 0)
@@ -241,13 +291,18 @@ void compute_decide(struct compute *c, struct uid id)
     reconcile_run(c, t);
     if (MUTATION(RECEIPT_TWICE) && t->receipts == 1 && t->body.size != 0 && compute_task_sink(t) == c->port->config->self)
         (void)settle(c, t);
-    if (t->receipts > 0 || t->body.size == 0)
+    if (t->receipts > 0)
         return;
+    sink_watch(c, t);
     port_alarm(c->port, c->sweep_at);
+    if (t->body.size == 0) {
+        never_said(c, t);
+        return;
+    }
     if (may_not_know(c, t))
         return; /* a sweep asks again */
     node_id self = c->port->config->self;
-    if ((compute_task_sink(t) == self || MUTATION(RECEIPT_BY_ANYBODY)) && settle(c, t))
+    if (may_settle(c, t) && settle(c, t))
         return;
     if (t->cancelled)
         return;

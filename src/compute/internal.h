@@ -111,6 +111,12 @@ struct hold { /* capacity promised in a bid whose award has not come (or will no
     duration_ns expected_ns;
 };
 
+enum { LIGHT_MINUTES = 256 };
+struct light_ahead { /* of this node, by minutes of wall time: known from `from` up to `to` */
+    int64_t from, to;
+    uint16_t permille[LIGHT_MINUTES];
+};
+
 struct compute {
     struct port *port;
     struct heap *heap;
@@ -128,6 +134,7 @@ struct compute {
     uint64_t tag_last, lane_last;
     struct event_craft craft;
     bool craft_known;
+    struct light_ahead *light;
     uint64_t generation_lit_mw, idle_mw; /* of the array in full light, 0: not seen yet; what draws beside the lanes */
     uint32_t load_told_millis; /* what the craft was last told to draw power for */
     uint8_t load_told_radios;

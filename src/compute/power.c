@@ -48,13 +48,33 @@ void compute_power_note(struct compute *c, const struct event_craft *e)
         c->generation_lit_mw = MIN(e->generation_mw, 1ull << 40) * 1000 / e->sunlit_permille;
 }
 
-/* Thousandths of full light in the step around `t_s` from now. */
-static int64_t light_at(const struct compute *c, const struct walk *w, int64_t t_s)
+static uint16_t light_find(const struct compute *c, int64_t minute)
 {
     struct state place;
     const struct port *p = c->port;
-    if (p->sky && sky_position(p->sky, p->config->self, p->now.wall + t_s * NS_PER_S, &place) == ERR_OK)
-        return (int64_t)(place.sunlit * 1000.0);
+    tai_ns at = minute * NS_PER_MINUTE + NS_PER_MINUTE / 2;
+    return sky_position(p->sky, p->config->self, at, &place) == ERR_OK ? (uint16_t)(place.sunlit * 1000.0) : 0; /* lost: call it dark */
+}
+
+/* Thousandths of full light in a minute of wall time; those to come are worked out once. */
+static int64_t light_in(struct light_ahead *l, const struct compute *c, int64_t minute)
+{
+    int64_t now = c->port->now.wall / NS_PER_MINUTE;
+    if (minute < now || minute >= now + LIGHT_MINUTES)
+        return light_find(c, minute);
+    if (l->to < now || l->from > now) /* the clock went far, or back */
+        l->from = l->to = now;
+    l->from = MAX(l->from, now);
+    for (; l->to <= minute; l->to++)
+        l->permille[l->to % LIGHT_MINUTES] = light_find(c, l->to);
+    return l->permille[minute % LIGHT_MINUTES];
+}
+
+static int64_t light_at(const struct compute *c, const struct walk *w, int64_t t_s)
+{
+    const struct port *p = c->port;
+    if (p->sky)
+        return light_in(c->light, c, (p->now.wall + t_s * NS_PER_S) / NS_PER_MINUTE);
     int64_t dark_from = c->craft.sunlit_permille >= 500 ? MIN(w->work_s, (int64_t)(ORBIT_S - DARK_S)) : 0;
     return t_s < dark_from || (t_s - dark_from) % ORBIT_S >= DARK_S ? 1000 : 0;
 }

@@ -214,29 +214,50 @@ static void forget(struct task_table *t, struct uid id)
     (void)map_remove(&t->ended, uid_span(&id));
 }
 
+/* Before the one that counts so far? Own chains are ordered, those of others are not. */
+static bool stands_before(const struct fact *f, const struct stand_in *than)
+{
+    if (than->node == NODE_NONE || f->author != than->node)
+        return than->node == NODE_NONE || f->author < than->node;
+    return f->incarnation != than->incarnation ? f->incarnation < than->incarnation : f->seq < than->seq;
+}
+
+/* True: this receipt is the one that counts now. */
+static bool receipt_counts(struct task *t, const struct fact *f)
+{
+    if (f->author == compute_task_sink(t)) {
+        if (t->sink_receipts > 0 && f->incarnation >= t->receipt_incarnation) {
+            t->sink_receipts += f->incarnation == t->receipt_incarnation && t->sink_receipts < UINT32_MAX;
+            return false;
+        }
+        t->sink_receipts = 1;
+        t->receipt_incarnation = f->incarnation;
+        return true;
+    }
+    if (!stands_before(f, &t->stand_in))
+        return false;
+    t->stand_in = (struct stand_in){f->author, f->incarnation, f->seq};
+    return t->sink_receipts == 0;
+}
+
 static err fold_receipt(struct task_table *t, const struct fact *f, struct uid *touched)
 {
     struct receipt p;
     struct task *task;
     TRY(compute_receipt_read(f->body, &p));
     *touched = p.id;
-    if (uid_node(p.id) != f->author)
-        return ERR_DENIED;
     TRY(row_of(t, p.id, &task));
-    if (task->receipts > 0 && f->incarnation >= task->receipt_incarnation) {
-        task->receipts += f->incarnation == task->receipt_incarnation && task->receipts < UINT32_MAX;
-        return ERR_OK;
-    }
-    bool ends = task->receipts == 0;
-    if (ends && !map_put(&t->ended, uid_span(&p.id), NULL))
+    if (!map_put(&t->ended, uid_span(&p.id), NULL))
         return ERR_NO_MEMORY;
-    task->receipts = 1;
-    task->receipt_incarnation = f->incarnation;
-    task->receipt_epoch = p.epoch;
-    task->receipt_node = p.node;
-    task->receipt_state = (uint8_t)p.state;
-    task->receipt_reason = p.reason;
-    t->open_count -= ends;
+    t->open_count -= task->receipts == 0;
+    bool counts = receipt_counts(task, f);
+    task->receipts = MAX(task->sink_receipts, 1u);
+    if (counts) {
+        task->receipt_epoch = p.epoch;
+        task->receipt_node = p.node;
+        task->receipt_state = (uint8_t)p.state;
+        task->receipt_reason = p.reason;
+    }
     if (t->ended.count > t->ended_max) {
         struct uid oldest;
         memcpy(oldest.bytes, map_key(map_first(&t->ended)).data, sizeof oldest.bytes);
@@ -321,6 +342,7 @@ static void task_digest(const struct task *t, uint64_t *digest)
                               l->time,
                               t->cancelled,
                               t->receipts,
+                              t->stand_in.node,
                               t->receipt_epoch,
                               t->receipt_node,
                               t->receipt_state};

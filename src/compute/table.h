@@ -2,8 +2,9 @@
  * compute/table.h - the task table: the fold of all compute facts.
  *
  * Story:    every function of the fold commutes between authors: the highest lease wins (epoch, then the lowest author),
- *           attempts are kept as the TASK_ATTEMPTS_MAX highest (epoch, node), the sink's first receipt counts (only the
- *           sink may write one, and its chain is ordered), cancelling is a flag. Ended tasks beyond `ended_max` are
+ *           attempts are kept as the TASK_ATTEMPTS_MAX highest (epoch, node), cancelling is a flag. The sink's first receipt
+ *           counts (its chain is ordered); without one, that of the lowest member who stood in for a sink that is gone
+ *           (decide.c says when). Ended tasks beyond `ended_max` are
  *           forgotten, lowest id first: the kept ones are the highest ids of the ended, whatever the order of arrival.
  *           A node that was replaced writes a second chain. Of its leases of one epoch and its receipts of one task those of the
  *           lowest incarnation count; of its reports on one attempt those of the highest, which works on it now.
@@ -47,8 +48,13 @@ struct task {
     struct attempt *attempts; /* ascending (epoch, node) */
     uint8_t attempt_count;
     bool cancelled;
-    uint32_t receipts; /* of one incarnation of the sink; the first counts, more would break I3 */
-    uint32_t receipt_incarnation;
+    uint32_t receipts; /* that count: the sink's (the first; more would break I3), else 1 where somebody stood in for it */
+    uint32_t sink_receipts, receipt_incarnation; /* of one incarnation of the sink */
+    struct stand_in { /* whose receipt counts while the sink has none; node NODE_NONE: nobody's */
+        node_id node;
+        uint32_t incarnation;
+        uint64_t seq;
+    } stand_in;
     uint32_t receipt_epoch;
     node_id receipt_node;
     uint8_t receipt_state;
@@ -60,6 +66,7 @@ struct task {
     tai_ns deadline;
     duration_ns expected_ns;
     mono_ns lease_seen; /* local: when this boot learned of the lease; not part of the digest */
+    tai_ns sink_missed;  /* local: since when this boot sees the sink convicted, 0: it is not */
     uint64_t watch_tag;  /* local: of the fact of this node that is on its way to others; 0 none */
 };
 

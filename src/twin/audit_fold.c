@@ -74,8 +74,13 @@ static void fold_convict(struct audit_state *s, const struct fact *f)
 {
     struct audit_convict v;
     struct audit_member *m = audit_read_convict(f->body, &v) ? audit_member(s, v.node) : NULL;
-    if (m && v.node != f->author)
-        m->convicted_lives = MAX(m->convicted_lives, v.life + 1);
+    if (!m || v.node == f->author)
+        return;
+    if (v.life + 1 > m->convicted_lives)
+        m->convicted_at = hlc_time(f->time);
+    if (v.life + 1 == m->convicted_lives)
+        m->convicted_at = MIN(m->convicted_at, hlc_time(f->time));
+    m->convicted_lives = MAX(m->convicted_lives, v.life + 1);
 }
 
 static void fold_return(struct audit_state *s, const struct fact *f)
@@ -152,6 +157,7 @@ static void fold_task(struct audit_state *s, const struct fact *f)
     t->known = t->known || f->type == FACT_TASK;
     t->cancelled = t->cancelled || f->type == FACT_TASK_CANCEL;
     t->receipts += f->type == FACT_TASK_RECEIPT && f->author == uid_node(id);
+    t->stood_in = t->stood_in || (f->type == FACT_TASK_RECEIPT && f->author != uid_node(id));
 }
 
 static void fold_object(struct audit_state *s, const struct fact *f)

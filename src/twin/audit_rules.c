@@ -155,7 +155,7 @@ static void judge_award(struct audit_state *s, const struct fact *f)
     if (!say(s, AUDIT_I2, audit_read_award(f->body, &a), f, "a malformed AWARD"))
         return;
     const struct audit_task *t = map_find(&s->tasks, uid_span(&a.id));
-    if (!say(s, AUDIT_I2, t && t->known && t->receipts == 0 && !t->cancelled, f, "an award of a task that is unknown, ended or cancelled"))
+    if (!say(s, AUDIT_I2, t && t->known && t->receipts == 0 && !t->stood_in && !t->cancelled, f, "an award of a task that is unknown, ended or cancelled"))
         return;
     const struct audit_lease *l = &t->lease;
     node_id sink = uid_node(a.id);
@@ -188,12 +188,22 @@ static void judge_report_epoch(struct audit_state *s, const struct fact *f)
     say(s, AUDIT_I6, !falls, f, "work under an older epoch than it worked under before");
 }
 
+/* docs/protocol/compute.md: proven to lie, gone, or convicted for an hour by what the author knew (a minute for its clock). */
+static bool may_stand_in(const struct audit_state *s, node_id sink, const struct fact *f)
+{
+    const struct audit_member *m = audit_member(s, sink);
+    bool convicted = m && m->convicted_lives > m->life;
+    return m && (audit_member_lied(m) || audit_member_left(m) || (convicted && hlc_time(f->time) - m->convicted_at >= 59 * NS_PER_MINUTE));
+}
+
 static void judge_receipt(struct audit_state *s, const struct fact *f, bool exact)
 {
     struct audit_report p;
     if (!say(s, AUDIT_I2, audit_read_receipt(f->body, &p), f, "a malformed TASK_RECEIPT"))
         return;
-    say(s, AUDIT_I4, uid_node(p.id) == f->author, f, "a result accepted by a node that is not the sink");
+    node_id sink = uid_node(p.id);
+    if (sink == f->author || exact)
+        say(s, AUDIT_I4, sink == f->author || may_stand_in(s, sink, f), f, "a result accepted by a node that is not the sink, while that is not gone");
     const struct audit_task *t = map_find(&s->tasks, uid_span(&p.id));
     say(s, AUDIT_I3, !t || t->receipts == 0 || uid_node(p.id) != f->author, f, "a second receipt of one task");
     if (!exact)
@@ -203,7 +213,10 @@ static void judge_receipt(struct audit_state *s, const struct fact *f, bool exac
                    : p.state == 5 ? a && a->awarded && a->ended && a->state == 5        /* COMPLETE */
                    : p.state == 6 ? a && a->ended && a->state == 6                      /* EXECUTOR_ERROR */
                                   : p.state == 7;                                       /* SYSTEM_ERROR: given up */
-    say(s, AUDIT_I2, t && t->known && founded, f, "a receipt that no result it knows of founds");
+    const struct audit_member *liar = audit_member(s, sink);
+    bool cut_off = p.state == 7 && liar && (audit_member_lied(liar) || audit_member_left(liar)); /* its specification, with a liar's chain */
+    say(s, AUDIT_I3, !t || (!t->stood_in && t->receipts == 0), f, "a receipt of a task that has ended, as its author knew");
+    say(s, AUDIT_I2, t && (t->known || cut_off) && founded, f, "a receipt that no result it knows of founds");
     if (p.state == 5 && a) {
         const struct audit_member *m = audit_member(s, p.node);
         say(s, AUDIT_I9, m && (!audit_member_lied(m) || a->ended), f, "a result of a proven liar that was not witnessed before");

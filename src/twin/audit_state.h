@@ -13,6 +13,7 @@ struct audit_member { /* 0: never; the highest incarnation of each */
     uint32_t joined, left, lied;
     bool satellite;
     uint32_t life, convicted_lives, boot;
+    tai_ns convicted_at; /* of the latest life: by its first CONVICT */
 };
 struct audit_suspicion { /* key: member << 32 | observer; the latest by incarnation and sequence */
     uint64_t seq;
@@ -30,7 +31,7 @@ struct audit_attempt { /* key: uid, epoch (BE), node (BE) */
     uint8_t state;
 };
 struct audit_task { /* key: uid */
-    bool known, cancelled;
+    bool known, cancelled, stood_in; /* ended by another node than its sink */
     uint32_t receipts, reported_epoch; /* by the actor itself */
     struct audit_lease lease;
 };

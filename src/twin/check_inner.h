@@ -70,7 +70,6 @@ void check_objects_sample(struct world *w);
 void check_objects_final(struct world *w);
 /* check_tasks.c */
 void check_tasks_open(struct world *w);
-uint32_t check_tasks_owed(struct world *w, const struct twin_node *n, uint32_t open); /* of its open tasks, those promised to anybody */
 void check_tasks_close(struct world *w);
 void check_tasks_sample(struct world *w, uint64_t minute);
 void check_tasks_final(struct world *w);

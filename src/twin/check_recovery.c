@@ -6,7 +6,8 @@
  *               only needs to be set up again, and six crossings, since news may be lost and asked for. Nodes whose disks are full or
  *               slow meanwhile do not count: they tell and pass on only what they could keep
  *   heal        whatever one node knows has reached every other one after a flood over the plan's contacts. Four floods: facts,
- *               copies and leases that follow from them, what those say, results. Plus the work that is open.
+ *               copies and leases that follow from them, what those say, results. Plus the work that is open, and the hour that a
+ *               sink may be missed where somebody is gone for good.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #define EXCHANGE_NS (60 * NS_PER_S)     /* of a contact: acquisition and sync */
 #define TASK_NS (4 * NS_PER_MINUTE)     /* at most what a modelled task takes, with its inputs and outputs */
 #define WORK_NS (30 * NS_PER_MINUTE)
+#define SINK_NS (2 * NS_PER_HOUR)       /* before the tasks of a sink that is gone are ended without it, with what follows */
 #define HORIZON_NS (24 * NS_PER_HOUR)
 enum { FLOODS = 4, SOURCES_MAX = 32, LIGHT_CROSSINGS = 6, OBSERVER_CROSSINGS = 4 };
 
@@ -277,5 +279,8 @@ duration_ns check_heal_bound(struct world *w)
         if (w->nodes[i].node)
             open = MAX(open, compute_counts_of(node_compute(w->nodes[i].node)).tasks_open);
     duration_ns floods = at == TIME_NEVER ? horizon : at - now;
-    return floods + WORK_NS + (duration_ns)open * TASK_NS;
+    bool gone = false;
+    for (size_t i = 0; i < w->node_count; i++)
+        gone = gone || !node_promised(&w->nodes[i]);
+    return floods + WORK_NS + (duration_ns)open * TASK_NS + (gone ? SINK_NS : 0);
 }

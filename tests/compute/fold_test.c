@@ -205,7 +205,7 @@ static void forgetting_ended_tasks_commutes_too(void **state)
     }
 }
 
-static void only_the_sink_may_submit_and_accept(void **state)
+static void only_the_sink_may_submit(void **state)
 {
     (void)state;
     memset(chains, 0, sizeof chains);
@@ -214,11 +214,41 @@ static void only_the_sink_may_submit_and_accept(void **state)
     heap_init(&heap, memory, MEMORY);
     compute_table_init(&t, &heap, 10);
     say_task(3, id);
-    say_receipt(3, id, 1, 3);
     assert_int_equal(compute_table_fold(&t, &chains[3].facts[0], 0, &touched), ERR_DENIED);
-    assert_int_equal(compute_table_fold(&t, &chains[3].facts[1], 0, &touched), ERR_DENIED);
     assert_null(compute_table_find(&t, id));
     history_free();
+}
+
+/* Facts of sink 2 and of 3 and 4, who stood in for it, in all orders. */
+static void the_sinks_receipt_counts_before_the_lowest_that_stood_in(void **state)
+{
+    (void)state;
+    static const node_id orders[][3] = {{2, 3, 4}, {2, 4, 3}, {3, 2, 4}, {3, 4, 2}, {4, 2, 3}, {4, 3, 2}};
+    for (size_t facts = 2; facts <= 3; facts++) { /* without the sink's, with it */
+        uint64_t digest = 0;
+        for (size_t i = 0; i < COUNT_OF(orders); i++) {
+            memset(chains, 0, sizeof chains);
+            struct uid id = id_of(2, 1), touched;
+            struct task_table t;
+            heap_init(&heap, memory, MEMORY);
+            compute_table_init(&t, &heap, 10);
+            say_receipt(2, id, 1, 3);
+            say_receipt(3, id, 2, 4);
+            say_receipt(4, id, 3, 5);
+            for (size_t k = 0; k < 3; k++)
+                if (facts == 3 || orders[i][k] != 2)
+                    assert_int_equal(compute_table_fold(&t, &chains[orders[i][k]].facts[0], 0, &touched), ERR_OK);
+            const struct task *task = compute_table_find(&t, id);
+            assert_int_equal(task->receipts, 1);
+            assert_int_equal(task->receipt_epoch, facts == 3 ? 1 : 2);
+            assert_int_equal(t.open_count, 0);
+            assert_true(compute_table_check(&t));
+            if (i > 0)
+                assert_true(compute_table_digest(&t) == digest);
+            digest = compute_table_digest(&t);
+            history_free();
+        }
+    }
 }
 
 static void the_first_receipt_counts_and_a_second_is_an_alarm(void **state)
@@ -281,7 +311,8 @@ int main(void)
         cmocka_unit_test(the_fold_commutes_between_authors),
         cmocka_unit_test(the_fold_commutes_between_incarnations_of_replaced_nodes),
         cmocka_unit_test(forgetting_ended_tasks_commutes_too),
-        cmocka_unit_test(only_the_sink_may_submit_and_accept),
+        cmocka_unit_test(only_the_sink_may_submit),
+        cmocka_unit_test(the_sinks_receipt_counts_before_the_lowest_that_stood_in),
         cmocka_unit_test(the_first_receipt_counts_and_a_second_is_an_alarm),
         cmocka_unit_test(a_result_without_an_award_does_not_count),
         cmocka_unit_test(running_out_of_memory_is_an_error_not_a_crash),
