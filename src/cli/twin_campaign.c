@@ -29,13 +29,14 @@ static const char help[] =
     "  --part P/N       only the part P (from 0) of N; Slurm arrays, srun and Open MPI ranks are recognised by themselves\n"
     "  --restart        empty the folder first\n"
     "  --summary DIR    only sum up what is there, all parts together\n"
+    "  --require-probes every rare branch of core/probe.def must be taken in some seed\n"
     "  --json           the summary as JSON\n"
     "  --quiet          no progress\n"
     "\n"
     "Many machines, one shared folder:  mpirun -n 64 noct twin campaign S.yaml --seeds 1..100000 --jobs 1 --out DIR\n"
     "                                   sbatch --array=0-63 --wrap 'noct twin campaign S.yaml --seeds 1..100000 --out DIR'\n"
     "\n"
-    "Exit codes: 0 every seed kept every promise, 1 failures or interrupted, 2 usage. Files: docs/format/campaign.md.\n";
+    "Exit codes: 0 every seed kept every promise, 1 failures, a branch never taken, or interrupted, 2 usage. Files: docs/format/campaign.md.\n";
 
 static bool seeds_parse(const char *text, struct campaign_options *o)
 {
@@ -105,18 +106,19 @@ int twin_command_campaign(int argc, char **argv)
 {
     struct texts t = {.days = "0.25", .repeat = "0.05", .timeout = "600"};
     struct campaign_options o = {.commit = cli_commit(), .parts = 1};
-    bool json = false;
+    bool json = false, require = false;
     const struct cli_option options[] = {
         {"seeds", &t.seeds, NULL},   {"days", &t.days, NULL},       {"jobs", &t.jobs, NULL}, {"out", &t.out, NULL},
         {"repeat", &t.repeat, NULL}, {"timeout", &t.timeout, NULL}, {"part", &t.part, NULL}, {"summary", &t.summary, NULL},
         {"no-faults", NULL, &o.no_faults}, {"restart", NULL, &o.restart}, {"json", NULL, &json}, {"quiet", NULL, &o.quiet},
+        {"require-probes", NULL, &require},
     };
     struct cli_arguments arguments;
     int code;
     if (!cli_parse(argc, argv, help, options, COUNT_OF(options), &arguments, &code))
         return code;
     if (t.summary)
-        return campaign_summary(t.summary, json);
+        return campaign_summary(t.summary, json, require);
     if (arguments.count != 1)
         return cli_usage(help, "say: noct twin campaign SCENARIO --seeds FIRST..LAST");
     campaign_part_of_launcher(&o.part, &o.parts);
@@ -137,6 +139,6 @@ int twin_command_campaign(int argc, char **argv)
     o.output = t.out ? t.out : folder;
     code = campaign_run(s, &o);
     scenario_free(s);
-    int summed = o.parts == 1 ? campaign_summary(o.output, json) : CLI_OK;
+    int summed = o.parts == 1 ? campaign_summary(o.output, json, require) : CLI_OK;
     return code ? code : summed;
 }

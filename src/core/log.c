@@ -63,20 +63,19 @@ err log_room(const struct log *l, size_t payload_size)
         return ERR_TOO_LARGE;
     if (l->state < LOG_IDLE)
         return ERR_BUSY;
-    if (l->at + log_record_size(payload_size) > l->capacity)
-        return ERR_NO_SPACE;
+    err room = l->pending_size + log_record_size(payload_size) > LOG_PENDING_MAX ? ERR_FULL : ERR_OK;
     if (l->state == LOG_WAITING)
-        return l->trouble == ERR_NO_SPACE ? ERR_NO_SPACE : ERR_FULL;
-    return l->pending_size + log_record_size(payload_size) > LOG_PENDING_MAX ? ERR_FULL : ERR_OK;
+        room = l->trouble == ERR_NO_SPACE ? ERR_NO_SPACE : ERR_FULL;
+    if (l->at + log_record_size(payload_size) > l->capacity)
+        room = ERR_NO_SPACE;
+    if (room != ERR_OK)
+        port_probe(l->port, PROBE_LOG_REFUSED);
+    return room;
 }
 
 err log_append(struct log *l, uint16_t type, struct span payload, uint64_t *index)
 {
-    err room = log_room(l, payload.size);
-    if (room != ERR_OK) {
-        port_probe(l->port, PROBE_LOG_REFUSED);
-        return room;
-    }
+    TRY(log_room(l, payload.size));
     size_t size = log_record_size(payload.size);
     size_t have = l->pending ? heap_block_size(l->pending) : 0;
     if (have < l->pending_size + size) {

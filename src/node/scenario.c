@@ -19,6 +19,7 @@ static const struct yaml_field top_fields[] = {
     YAML_FIELD(TOP, speed, "speed", YAML_U32, 1, 600),
     {.key = "heartbeat", .type = YAML_DURATION, .offset = offsetof(TOP, node.heartbeat_ns), .low = 0.05, .high = 60},
     {.key = "scrub_interval", .type = YAML_DURATION, .offset = offsetof(TOP, node.scrub_interval_ns), .low = 60, .high = 1e8},
+    YAML_FIELD(TOP, spool_mib, "spool_mib", YAML_U32, 1, 1 << 20),
     {.key = "fact_security", .type = YAML_WORD, .offset = offsetof(TOP, fact_security), .size = 16, .words = "ed25519 modelled"},
     {.key = "constellation", .type = YAML_SUB, .required = true},
     {.key = "gateways", .type = YAML_SUB, .required = true},
@@ -195,7 +196,7 @@ void scenario_config(const struct scenario *s, node_id id, uint32_t boot, struct
     uint64_t disk = gateway ? s->gateway_disk_bytes : (uint64_t)(scenario_member(s, id)->storage_gib * 1024) * SCENARIO_MIB;
     out->area_capacity_bytes[AREA_CHUNKS] = disk;
     out->area_capacity_bytes[AREA_FACTS] = MAX(disk / 8, 16 * SCENARIO_MIB);
-    out->area_capacity_bytes[AREA_SPOOL] = MAX(disk / 8, 16 * SCENARIO_MIB);
+    out->area_capacity_bytes[AREA_SPOOL] = s->spool_mib ? s->spool_mib * SCENARIO_MIB : MAX(disk / 8, 16 * SCENARIO_MIB);
     scenario_member_config(s, id, out);
     if (gateway) {
         out->lanes_millis = 0;

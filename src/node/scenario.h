@@ -110,6 +110,7 @@ struct scenario {
     size_t event_count;
     struct scenario_bucket buckets[SCENARIO_BUCKETS_MAX];
     size_t bucket_count;
+    uint32_t spool_mib; /* disk for waiting bundles, of each node; 0: an eighth of its storage, at least 16 MiB */
     struct scenario_workload workload;
     struct scenario_faults faults;
     uint64_t files_digest;  /* names and bytes of the files that the scenario names; 0: none */

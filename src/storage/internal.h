@@ -164,6 +164,7 @@ struct storage {
     struct {
         uint8_t sweep[CHUNK_KEY_SIZE], audit[16], scrub[CHUNK_KEY_SIZE];
         tai_ns sweep_at, audit_at, scrub_at; /* when the next walk (or chunk) is due, wall */
+        tai_ns audit_often_until;
         uint64_t scrub_request;
         bool sweeping, auditing, audit_again;
     } upkeep;

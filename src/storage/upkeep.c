@@ -7,7 +7,7 @@
 #include "base/mutation.h"
 #include "storage/internal.h"
 
-enum { SWEEP_STEP = 256, AUDIT_STEP = 64, RELEASE_STEP = 32, GRACE_MINUTES = 10, ORPHAN_HOURS = 24, AUDIT_MINUTES = 60 };
+enum { SWEEP_STEP = 256, AUDIT_STEP = 64, RELEASE_STEP = 32, GRACE_MINUTES = 10, ORPHAN_HOURS = 24, AUDIT_MINUTES = 60, REPLACED_HOURS = 2 };
 
 /* ---- sweep ------------------------------------------------------------------------------------------------------ */
 
@@ -92,13 +92,17 @@ static void audit(struct storage *s)
     s->upkeep.auditing = n != NULL;
     if (!n) {
         memset(s->upkeep.audit, 0, sizeof s->upkeep.audit);
-        s->upkeep.audit_at = s->port->now.wall + AUDIT_MINUTES * NS_PER_MINUTE;
+        bool often = s->port->now.wall < s->upkeep.audit_often_until;
+        s->upkeep.audit_at = s->port->now.wall + (often ? 1 : AUDIT_MINUTES) * NS_PER_MINUTE;
     }
 }
 
+/* A node that took another's place has an empty disk, and hears only by and by which copies the facts still list here. */
 void upkeep_audit_soon(struct storage *s)
 {
     s->upkeep.audit_at = 0;
+    if (s->port->config->incarnation > ROSTER_INCARNATION)
+        s->upkeep.audit_often_until = s->port->now.wall + REPLACED_HOURS * NS_PER_HOUR;
 }
 
 void upkeep_corrupt(void *context, struct chunk_key key)

@@ -32,8 +32,9 @@ struct campaign_options {
 /* Runs what has no result yet. 0: all kept; 1: failures, interrupted, or the folder cannot be used. */
 int campaign_run(const struct scenario *s, const struct campaign_options *options);
 
-/* Sums up all parts in `folder`: a table for people or JSON on stdout; summary.json and seeds.csv in the folder. 0: all kept. */
-int campaign_summary(const char *folder, bool json);
+/* Sums up all parts in `folder`: a table for people or JSON on stdout; summary.json and seeds.csv in the folder. 0: all kept and,
+ * with `require_probes`, each rare branch taken in some seed (edges of state machines are only listed). */
+int campaign_summary(const char *folder, bool json, bool require_probes);
 
 /* Whether a seed is one of those that run twice. */
 bool campaign_repeats(uint64_t seed, double share);

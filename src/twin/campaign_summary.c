@@ -118,6 +118,9 @@ static void report_add(struct summary *s, uint64_t seed, json_t *report)
             figure_add(s, name, seed, json_number_value(v));
     json_object_foreach(json_object_get(report, "probes"), name, v)
         probe_add(s, name, (uint64_t)json_integer_value(v));
+    json_array_foreach(json_object_get(report, "probes_never"), i, v)
+        if (json_is_string(v))
+            probe_add(s, json_string_value(v), 0);
 }
 
 static void line_add(struct summary *s, json_t *line)
@@ -326,7 +329,28 @@ static void print_people(const struct summary *s, uint64_t total, const char *fo
     printf("\n  files     %s/{summary.json,seeds.csv,results-*.jsonl,failures/}\n", folder);
 }
 
-int campaign_summary(const char *folder, bool json)
+/* An edge of a state machine is named "MACHINE FROM -> TO". */
+static bool is_branch(const struct probe_sum *p)
+{
+    return strstr(p->name, " -> ") == NULL && strcmp(p->name, "EDGE_UNKNOWN") != 0;
+}
+
+/* Names on stderr the rare branches that no seed took; true: there is none, and no step that no table has. */
+static bool probes_all_hit(const struct summary *s)
+{
+    bool all = true;
+    for (size_t i = 0; i < s->probe_count; i++) {
+        const struct probe_sum *p = &s->probes[i];
+        bool missed = is_branch(p) && p->hits == 0, unknown = strcmp(p->name, "EDGE_UNKNOWN") == 0 && p->hits > 0;
+        if (missed || unknown)
+            fprintf(stderr, "noct: %s: %s\n", unknown ? "a state machine took a step that its table does not have" : "no seed took the rare branch",
+                    p->name);
+        all = all && !missed && !unknown;
+    }
+    return all && s->probe_count > 0;
+}
+
+int campaign_summary(const char *folder, bool json, bool require_probes)
 {
     struct summary *s = calloc(1, sizeof *s);
     ASSERT(s != NULL);
@@ -350,6 +374,8 @@ int campaign_summary(const char *folder, bool json)
         json_decref(j);
     }
     good = good && total == s->outcome_count[0];
+    if (require_probes)
+        good = probes_all_hit(s) && good;
     for (size_t i = 0; i < s->figure_count; i++) {
         free(s->figures[i].values);
         free(s->figures[i].seeds);
