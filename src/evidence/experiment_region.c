@@ -108,7 +108,7 @@ static bool client_passes(struct evidence *e, const struct client *c, size_t num
 
 void experiment_region(struct evidence *e)
 {
-    char folder[PATH_SIZE], state[PATH_SIZE], command[2 * PATH_SIZE], failed[300] = "", missing[300] = "";
+    char folder[PATH_SIZE], state[PATH_SIZE], command[2 * PATH_SIZE + 32], failed[300] = "", missing[300] = "";
     size_t passed = 0;
     unsigned port;
     page_section(e->page, "region", "Region API");
