@@ -9,12 +9,14 @@
 
 #include "cli/cli.h"
 #include "cli/scenario_file.h"
+#include "node/scenario_hypatia.h"
 #include "orbit/hypatia.h"
 #include "twin/folder.h"
 
 static const char help[] =
     "usage: noct hypatia shell starlink|kuiper|telesat --stations FILE --out DIR\n"
     "       noct hypatia export SCENARIO --out DIR\n"
+    "       noct hypatia import DIR --scenario FILE.yaml\n"
     "       noct hypatia check DIR\n"
     "       noct hypatia routes DIR [--seconds S] [--step-ms M] [--out DIR2]\n"
     "       noct hypatia rtt DIR --from STATION --to STATION [--seconds S] [--step-ms M] [--routes DIR2]\n"
@@ -23,7 +25,9 @@ static const char help[] =
     "Hypatia does (docs/format/hypatia.md).\n"
     "\n"
     "  shell     writes one of the published constellations, with the stations of FILE (5 or 8 columns)\n"
-    "  export    writes a scenario's satellites (topology grid), with its gateways as stations\n"
+    "  export    writes a scenario's satellites (topology grid or list), with its gateways as stations\n"
+    "  import    writes a scenario for noct twin, plan and geometry; its element sets and links stand beside it in FILE.tle and\n"
+    "            FILE.isls\n"
     "  check     reads a network and refuses links that dip below 80 km or are too long (seam, phase)\n"
     "  routes    writes fstate and gsl_if_bandwidth files: shortest ways at each step, first whole, then changes\n"
     "            (default DIR/dynamic_state_Mms_for_Ss)\n"
@@ -34,7 +38,7 @@ static const char help[] =
 enum { FILE_BYTES_MAX = 256 << 20, ISLS_PER_SATELLITE_MAX = 4 };
 
 struct arguments {
-    const char *command, *what, *stations, *out, *routes;
+    const char *command, *what, *stations, *out, *routes, *scenario;
     uint64_t from, to, seconds, step_ms;
     bool both;
 };
@@ -141,8 +145,8 @@ static int shell_write(const struct arguments *a)
 /* What Hypatia's files cannot say. */
 static bool exportable(const struct scenario *s)
 {
-    if (s->links.topology != TOPOLOGY_GRID || s->links.plan)
-        return cli_fail("Hypatia's links are fixed: the scenario must have links: {topology: grid}, and no plan") == CLI_OK;
+    if ((s->links.topology != TOPOLOGY_GRID && s->links.topology != TOPOLOGY_LIST) || s->links.plan)
+        return cli_fail("Hypatia's links are fixed: the scenario must have links: {topology: grid} or list, and no plan") == CLI_OK;
     for (size_t k = 0; k < s->site_count; k++)
         if (s->sites[k].trajectory.kind != TRAJECTORY_ELEMENTS || s->sites[k].trajectory.body != BODY_EARTH)
             return cli_fail("Hypatia knows satellites with elements and stations of the Earth; %s is neither", s->sites[k].name) == CLI_OK;
@@ -180,9 +184,11 @@ static bool isls_take(const struct scenario *s, struct hypatia *h)
     return true;
 }
 
-/* The longest link to the ground at the least elevation, from the height of the first satellite. */
+/* The longest link to the ground: as said, or at the least elevation from the height of the first satellite. */
 static double slant_m(const struct scenario *s)
 {
+    if (s->links.ground_range_max_km > 0.0)
+        return 1000.0 * s->links.ground_range_max_km;
     double r = elements_semi_major_axis_km(&s->sites[0].elements), re = SGP4_EARTH_RADIUS_KM, e = s->links.min_elevation_rad;
     return 1000.0 * (sqrt(r * r - re * re * cos(e) * cos(e)) - re * sin(e));
 }
@@ -209,6 +215,61 @@ static int scenario_export(const struct scenario *s, const char *folder)
         code = network_write(folder, &h);
     text_free(&stations);
     hypatia_free(&h);
+    return code;
+}
+
+/* Writes a text to a path with another ending, which is one file name. */
+static bool beside_write(const char *folder, const char *stem, const char *ending, struct text *text)
+{
+    struct text name = text_new(NULL, 4096);
+    text_printf(&name, "%s%s", stem, ending);
+    bool good = text_ok(&name) && file_write(folder, text_string(&name), text);
+    text_free(&name);
+    return good;
+}
+
+static int import_write(const struct hypatia *h, const char *folder, const char *stem)
+{
+    struct text t = text_new(NULL, 1u << 30), tles = text_new(NULL, 4096), isls = text_new(NULL, 4096);
+    struct parse_error wrong = {0};
+    text_printf(&tles, "%s.tle", stem);
+    text_printf(&isls, "%s.isls", stem);
+    int code = CLI_FAILED;
+    if (hypatia_scenario_write(h, text_string(&tles), text_string(&isls), &t, &wrong) != ERR_OK)
+        cli_fail("%s", wrong.text[0] ? wrong.text : "no memory");
+    else if (beside_write(folder, stem, ".yaml", &t) && hypatia_scenario_tles(h, &t) == ERR_OK && beside_write(folder, stem, ".tle", &t)) {
+        hypatia_write_isls(h, &t);
+        code = beside_write(folder, stem, ".isls", &t) ? CLI_OK : CLI_FAILED;
+    }
+    text_free(&t);
+    text_free(&tles);
+    text_free(&isls);
+    return code;
+}
+
+/* What is written is read back: the scenario must be one. */
+static int network_import(const struct arguments *a)
+{
+    struct hypatia h;
+    size_t length = a->scenario ? strlen(a->scenario) : 0;
+    if (length < 6 || strcmp(a->scenario + length - 5, ".yaml") != 0)
+        return cli_usage(help, "say: noct hypatia import DIR --scenario FILE.yaml");
+    if (!network_read(a->what, &h))
+        return CLI_FAILED;
+    const char *slash = strrchr(a->scenario, '/'), *file = slash ? slash + 1 : a->scenario;
+    struct text folder = text_new(NULL, 8192), stem = text_new(NULL, 4096);
+    text_add_span(&folder, slash ? span_of(a->scenario, (size_t)(slash - a->scenario)) : span_text("."));
+    text_add_span(&stem, span_of(file, strlen(file) - 5));
+    int code = text_ok(&folder) && text_ok(&stem) ? import_write(&h, slash == a->scenario ? "/" : text_string(&folder), text_string(&stem)) : CLI_FAILED;
+    text_free(&folder);
+    text_free(&stem);
+    hypatia_free(&h);
+    struct scenario *s = code == CLI_OK ? cli_scenario_read(a->scenario) : NULL;
+    if (s)
+        printf("%s: %zu satellites, %zu gateways\n", a->scenario, s->satellite_count, s->site_count - s->satellite_count);
+    else if (code == CLI_OK)
+        code = CLI_FAILED;
+    scenario_free(s);
     return code;
 }
 
@@ -342,6 +403,8 @@ static int command_do(const struct arguments *a)
 {
     if (strcmp(a->command, "shell") == 0)
         return shell_write(a);
+    if (strcmp(a->command, "import") == 0)
+        return network_import(a);
     if (strcmp(a->command, "check") == 0)
         return network_check(a->what);
     if (strcmp(a->command, "routes") == 0)
@@ -349,7 +412,7 @@ static int command_do(const struct arguments *a)
     if (strcmp(a->command, "rtt") == 0)
         return network_do(a, rtt_print);
     if (strcmp(a->command, "export") != 0 || !a->out)
-        return cli_usage(help, "say: noct hypatia shell, export (with --out), check, routes or rtt");
+        return cli_usage(help, "say: noct hypatia shell, export (with --out), import, check, routes or rtt");
     struct scenario *s = cli_scenario_read(a->what);
     int code = s ? scenario_export(s, a->out) : CLI_USAGE;
     scenario_free(s);
@@ -360,7 +423,7 @@ int command_hypatia(int argc, char **argv)
 {
     struct arguments a = {.seconds = 200, .step_ms = 1000};
     const char *from = NULL, *to = NULL, *seconds = NULL, *step = NULL;
-    const struct cli_option options[] = {{"stations", &a.stations, NULL}, {"out", &a.out, NULL}, {"routes", &a.routes, NULL},
+    const struct cli_option options[] = {{"stations", &a.stations, NULL}, {"out", &a.out, NULL}, {"routes", &a.routes, NULL}, {"scenario", &a.scenario, NULL},
                                          {"from", &from, NULL},           {"to", &to, NULL},     {"seconds", &seconds, NULL},
                                          {"step-ms", &step, NULL}};
     struct cli_arguments given;

@@ -139,6 +139,7 @@ void scenario_free(struct scenario *s)
     free(s->members);
     free(s->member_of);
     free(s->clouds);
+    free(s->list.pairs);
     free(s);
 }
 

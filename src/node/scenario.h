@@ -95,6 +95,7 @@ struct scenario {
     uint8_t *member_of;        /* class of each satellite */
     struct craft_params craft; /* of the first class */
     struct contact_plan plan; /* imported (links.plan); `links` points here then */
+    struct sky_link_list list; /* links.isls; `links` points here then */
     struct sky_terminals forecast; /* of this scenario: `links` points here where terminals, weather or jammers have a say */
     bool rates_by_terminals, clouds_on; /* terminals: rates of the ladder instead of the plan's; weather over optical stations */
     double gateway_gain_over_temperature_db_k, gateway_eirp_dbw;

@@ -191,6 +191,20 @@ static err nothing_left(struct scenario_reader *p, const yaml_node_t *name, cons
     return yaml_fail(&p->yaml, name, "%s:%d:%d: %s", sh->file, first->line, first->column, first->text);
 }
 
+/* A file's sets in planes, as many in each, in the order of the file. */
+static err planes_seat(struct scenario_reader *p, const yaml_node_t *n, uint32_t planes, size_t first)
+{
+    struct scenario *s = p->scenario;
+    uint32_t count = (uint32_t)(s->site_count - first), base = s->sites[first].plane, per_plane = count / planes;
+    if (count % planes != 0)
+        return yaml_fail(&p->yaml, n, "%u satellites are not equally many in %u planes", count, planes);
+    for (uint32_t k = 0; k < count; k++) {
+        s->sites[first + k].plane = base + k / per_plane;
+        s->sites[first + k].slot = k % per_plane;
+    }
+    return ERR_OK;
+}
+
 static err shell_file(struct scenario_reader *p, const yaml_node_t *n, const struct shell *sh)
 {
     struct span text;
@@ -206,12 +220,15 @@ static err shell_file(struct scenario_reader *p, const yaml_node_t *n, const str
     struct file_shell f = {.p = p, .at = n, .prefix = sh->prefix, .base = plane_base(p), .report = &s->files[s->file_count++]};
     text_copy(f.report->file, sizeof f.report->file, span_text(sh->file));
     const struct element_rules rules = {.at = s->epoch};
+    size_t first = s->site_count;
     err e = element_file_read(text, &rules, element_add, problem_note, &f, &f.report->summary, &wrong);
     if (e != ERR_OK && wrong.text[0] && !p->yaml.error->text[0])
         return yaml_fail(&p->yaml, name, "%s:%d:%d: %s", sh->file, wrong.line, wrong.column, wrong.text);
     if (e != ERR_OK)
         return e; /* said already */
-    return f.count ? ERR_OK : nothing_left(p, name, sh, f.report);
+    if (f.count == 0)
+        return nothing_left(p, name, sh, f.report);
+    return sh->planes > 1 ? planes_seat(p, n, sh->planes, first) : ERR_OK;
 }
 
 /* Each object of an ephemeris message becomes a satellite; its later segments follow by name. */

@@ -6,22 +6,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "orbit/hypatia.h"
 #include "orbit/visibility.h"
 
 #define RADIANS(degrees) ((degrees) * 3.14159265358979323846 / 180)
 
 struct links {
-    char topology[16], plan[200];
-    double elevation_min_deg, range_max_km, graze_min_km, cross_plane_latitude_max_deg;
+    char topology[16], plan[200], isls[200];
+    double elevation_min_deg, range_max_km, ground_range_max_km, graze_min_km, cross_plane_latitude_max_deg;
     double isl_rate_gbps, ground_rate_gbps, fibre_rate_gbps;
     double sun_exclusion_deg, field_of_regard_deg, slew_max_deg_per_s;
 };
 
 static const struct yaml_field link_fields[] = {
     YAML_FIELD(struct links, plan, "plan", YAML_WORD, 0, 0),
-    {.key = "topology", .type = YAML_WORD, .offset = offsetof(struct links, topology), .size = 16, .words = "mesh string grid"},
+    {.key = "topology", .type = YAML_WORD, .offset = offsetof(struct links, topology), .size = 16, .words = "mesh string grid list"},
+    YAML_FIELD(struct links, isls, "isls", YAML_WORD, 0, 0),
     YAML_FIELD(struct links, elevation_min_deg, "elevation_min_deg", YAML_DOUBLE, 0, 89),
     YAML_FIELD(struct links, range_max_km, "range_max_km", YAML_DOUBLE, 1, 1e9),
+    YAML_FIELD(struct links, ground_range_max_km, "ground_range_max_km", YAML_DOUBLE, 1, 1e9),
     YAML_FIELD(struct links, graze_min_km, "graze_min_km", YAML_DOUBLE, 0, 1000),
     YAML_FIELD(struct links, cross_plane_latitude_max_deg, "cross_plane_latitude_max_deg", YAML_DOUBLE, 0, 90),
     YAML_FIELD(struct links, sun_exclusion_deg, "sun_exclusion_deg", YAML_DOUBLE, 0, 90),
@@ -113,6 +116,34 @@ static err plan_import(struct scenario_reader *p, const yaml_node_t *at, const c
     return ERR_OK;
 }
 
+/* Fixed links between satellites, in the lines of Hypatia's isls.txt: two numbers from 0, in the order of the constellation. */
+static err list_read(struct scenario_reader *p, const yaml_node_t *n, const char *file)
+{
+    struct scenario *s = p->scenario;
+    const yaml_node_t *at = yaml_child(&p->yaml, n, "isls");
+    struct hypatia h = {.satellite_count = (uint32_t)s->satellite_count};
+    struct parse_error bad = {0};
+    struct span text;
+    if (!at)
+        return yaml_fail(&p->yaml, n, "topology list needs `isls`: a file with a line `SATELLITE SATELLITE` per link, numbers from 0");
+    if (!p->load || p->load(p->context, file, &text) != ERR_OK)
+        return yaml_fail(&p->yaml, at, "the file `%s` cannot be read", file);
+    err result = hypatia_read_isls(&h, text, &bad);
+    s->list.pairs = result == ERR_OK ? calloc(h.isl_count + 1, sizeof *s->list.pairs) : NULL;
+    for (size_t k = 0; s->list.pairs && k < h.isl_count; k++) {
+        s->list.pairs[k][0] = h.isls[k].a + 1;
+        s->list.pairs[k][1] = h.isls[k].b + 1;
+    }
+    s->list.count = h.isl_count;
+    hypatia_free(&h);
+    if (result == ERR_INVALID)
+        return yaml_fail(&p->yaml, at, "%s:%d: %s", file, bad.line, bad.text);
+    if (result == ERR_OK && !s->list.pairs)
+        result = ERR_NO_MEMORY;
+    s->links.list = &s->list;
+    return result;
+}
+
 /* The best that a pair of neighbours does over an orbit: how high its ray stays, in range. */
 static double graze_best_km(const struct sky *sky, uint32_t a, uint32_t b)
 {
@@ -191,9 +222,11 @@ err scenario_read_links(struct scenario_reader *p, const yaml_node_t *top)
     *rules = link_rules_default();
     rules->topology = strcmp(l.topology, "grid") == 0     ? TOPOLOGY_GRID
                       : strcmp(l.topology, "string") == 0 ? TOPOLOGY_STRING
+                      : strcmp(l.topology, "list") == 0   ? TOPOLOGY_LIST
                                                           : TOPOLOGY_MESH;
     rules->min_elevation_rad = RADIANS(l.elevation_min_deg);
     rules->range_max_km = l.range_max_km;
+    rules->ground_range_max_km = l.ground_range_max_km;
     rules->graze_min_km = l.graze_min_km;
     rules->cross_plane_latitude_max_deg = l.cross_plane_latitude_max_deg;
     rules->isl_rate_bps = (uint64_t)(l.isl_rate_gbps * 1e9);
@@ -202,5 +235,9 @@ err scenario_read_links(struct scenario_reader *p, const yaml_node_t *top)
     rules->sun_exclusion_rad = RADIANS(l.sun_exclusion_deg);
     rules->field_of_regard_rad = RADIANS(l.field_of_regard_deg);
     rules->slew_max_rad_s = RADIANS(l.slew_max_deg_per_s);
+    if (rules->topology == TOPOLOGY_LIST)
+        TRY(list_read(p, n, l.isls));
+    else if (l.isls[0])
+        return yaml_fail(&p->yaml, yaml_child(&p->yaml, n, "isls"), "`isls` goes with topology list");
     return l.plan[0] ? plan_import(p, yaml_child(&p->yaml, n, "plan"), l.plan) : grid_check(p, n ? n : top);
 }

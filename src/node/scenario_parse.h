@@ -12,7 +12,7 @@
 
 #define SCENARIO_MIB (1024ull * 1024)
 
-enum { SCENARIO_SHELLS_MAX = 32, SCENARIO_GATEWAYS_MAX = 64 };
+enum { SCENARIO_SHELLS_MAX = 32, SCENARIO_GATEWAYS_MAX = 256 };
 
 struct scenario_fleet { /* satellites of a shell that names its own class */
     size_t first, end;   /* indices of sites */

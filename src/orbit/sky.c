@@ -42,9 +42,9 @@ static bool between(double value, double least, double most)
 static err rules_check(const struct link_rules *r)
 {
     if (r->topology != TOPOLOGY_MESH && r->topology != TOPOLOGY_STRING &&
-        r->topology != TOPOLOGY_GRID)
+        r->topology != TOPOLOGY_GRID && !(r->topology == TOPOLOGY_LIST && r->list))
         return ERR_INVALID;
-    if (!between(r->min_elevation_rad, -0.5, M_PI / 2.0) ||
+    if (!between(r->ground_range_max_km, 0.0, 1e9) || !between(r->min_elevation_rad, -0.5, M_PI / 2.0) ||
         !between(r->graze_min_km, 0.0, 10000.0) || !between(r->range_max_km, 1.0, 1e9) ||
         !between(r->cross_plane_latitude_max_deg, 0.0, 90.0) || !between(r->sun_exclusion_rad, 0.0, M_PI / 2.0) ||
         !between(r->field_of_regard_rad, 0.0, M_PI) || !between(r->slew_max_rad_s, 0.0, 1e3))
@@ -203,7 +203,9 @@ size_t sky_margins(const struct sky *sky, const struct sky_pair *p, const struct
         bool a_ground = site_a->site.kind == SITE_GROUND;
         out[0] = visibility_elevation_margin(a_ground ? &site_a->station : &site_b->station,
                                              sky->sin_mask, a_ground ? &b->ecef : &a->ecef);
-        return 1;
+        if (rules->ground_range_max_km > 0.0)
+            out[1] = visibility_range_margin(&a->ecef, &b->ecef, rules->ground_range_max_km);
+        return rules->ground_range_max_km > 0.0 ? 2 : 1;
     }
     out[0] = visibility_range_margin(&a->teme, &b->teme, rules->range_max_km);
     out[1] = visibility_graze_margin(&a->teme, &b->teme, rules->graze_min_km);

@@ -44,9 +44,15 @@ enum link_topology {
     TOPOLOGY_STRING, /* neighbours by (plane, slot) within a plane; first and last are not joined */
     TOPOLOGY_GRID,   /* +Grid: ring within each plane, same slot in the next plane (planes form a
                         ring) */
+    TOPOLOGY_LIST,   /* the pairs of satellites that link_rules.list names */
 };
 
 struct contact_plan; /* orbit/plan_io.h */
+
+struct sky_link_list {
+    uint32_t (*pairs)[2]; /* nodes; no pair twice */
+    size_t count;
+};
 
 /* Up to this range a link carries this much; ranges ascend, the last step holds beyond its range, too. */
 struct rate_step {
@@ -74,6 +80,8 @@ struct link_rules {
     double min_elevation_rad;            /* at ground stations */
     double graze_min_km;                 /* lowest altitude of a ray between satellites */
     double range_max_km;                 /* between satellites */
+    double ground_range_max_km;          /* to the ground, besides the elevation; 0: no limit */
+    const struct sky_link_list *list;    /* LIST: borrowed */
     double cross_plane_latitude_max_deg; /* GRID: cross-plane links are off above it */
     uint64_t isl_rate_bps, ground_rate_bps, fibre_rate_bps;
     bool grid_seam; /* GRID: join the last plane to the first, shifted by what the phase steps of

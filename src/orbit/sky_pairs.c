@@ -189,6 +189,27 @@ static void pairs_add_seam(struct builder *b, const struct sky *sky, const struc
         pair_add(b, sky, seats[from + k].site, seats[(k + shift) % first_end].site, LINK_ISL, true);
 }
 
+/* False: a pair that is none of satellites here. */
+static bool pairs_add_list(struct builder *b, const struct sky *sky)
+{
+    const struct sky_link_list *list = sky->rules.list;
+    for (size_t k = 0; k < list->count; k++) {
+        ptrdiff_t x = sky_site_index(sky, list->pairs[k][0]), y = sky_site_index(sky, list->pairs[k][1]);
+        if (x < 0 || y < 0 || x == y || sky->sites[x].site.kind != SITE_SATELLITE || sky->sites[y].site.kind != SITE_SATELLITE)
+            return false;
+        pair_add(b, sky, (uint32_t)x, (uint32_t)y, LINK_ISL, false);
+    }
+    return true;
+}
+
+static bool pairs_differ(const struct builder *b)
+{
+    for (size_t k = 1; k < b->count; k++)
+        if (pair_compare(&b->pairs[k - 1], &b->pairs[k]) == 0)
+            return false;
+    return true;
+}
+
 static void pairs_add_shell(struct builder *b, const struct sky *sky, const struct seat *seats, size_t count)
 {
     bool grid = sky->rules.topology == TOPOLOGY_GRID;
@@ -289,10 +310,13 @@ err sky_pairs_build(struct sky *sky)
     sky_sort(seats, satellites, sizeof *seats, seat_compare);
 
     struct builder b = {0};
+    bool listed = true;
     for (int pass = 0; pass < 2; pass++) {
         b.count = 0;
         pairs_add_ground(&b, sky, pairing, pairing_count);
-        if (sky->rules.topology != TOPOLOGY_MESH)
+        if (sky->rules.topology == TOPOLOGY_LIST)
+            listed = pairs_add_list(&b, sky);
+        else if (sky->rules.topology != TOPOLOGY_MESH)
             pairs_add_seats(&b, sky, seats, satellites);
         if (pass == 0)
             b.pairs = sky_alloc(sky, (b.count + 1) * sizeof *b.pairs);
@@ -307,5 +331,5 @@ err sky_pairs_build(struct sky *sky)
     sky->pairs = b.pairs;
     sky->pair_count = b.count;
     sky->pair_capacity = b.count + 1;
-    return sky_peers_build(sky);
+    return listed && pairs_differ(&b) ? sky_peers_build(sky) : ERR_INVALID;
 }

@@ -558,8 +558,11 @@ static uint64_t rules_digest(uint64_t seed, const struct link_rules *r)
         write_f64(&w, r->field_of_regard_rad);
         write_f64(&w, r->slew_max_rad_s);
     }
+    if (r->ground_range_max_km > 0.0)
+        write_f64(&w, r->ground_range_max_km);
     ASSERT(writer_ok(&w));
-    return hash64_seeded(seed, memory, writer_span(&w).size);
+    uint64_t digest = hash64_seeded(seed, memory, writer_span(&w).size);
+    return r->topology == TOPOLOGY_LIST ? hash64_seeded(digest, r->list->pairs, r->list->count * sizeof *r->list->pairs) : digest;
 }
 
 static uint64_t contact_digest(uint64_t seed, const struct contact *c)

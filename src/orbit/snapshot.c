@@ -128,7 +128,7 @@ err snapshot_of_sky(struct snapshot *s, struct heap *heap, const struct sky *sky
     struct sky_numbers n = {0};
     const struct link_rules *r = &sky->rules;
     struct snapshot_rules rules = {.isl_max_km = r->range_max_km,
-                                   .ground_max_km = HUGE_VAL,
+                                   .ground_max_km = r->ground_range_max_km > 0.0 ? r->ground_range_max_km : HUGE_VAL,
                                    .graze_min_km = r->graze_min_km,
                                    .sin_mask = sky->sin_mask,
                                    .sin_latitude_max = sky->sin_latitude_max,
