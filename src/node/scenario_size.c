@@ -59,7 +59,8 @@ struct scenario_size scenario_size(const struct scenario *s)
     struct places places = {0};
     size_t n = s->satellite_count;
     double ground = (double)n * (double)(s->site_count - n);
-    struct scenario_size size = {.links = (s->links.topology == TOPOLOGY_GRID ? 2.0 : 1.0) * (double)n};
+    bool list = s->links.topology == TOPOLOGY_LIST;
+    struct scenario_size size = {.links = list ? (double)s->list.count : (s->links.topology == TOPOLOGY_GRID ? 2.0 : 1.0) * (double)n};
     if (s->links.plan)
         size.links = (double)s->links.plan->count;
     else if (s->links.topology == TOPOLOGY_MESH && places_find(s, &places))

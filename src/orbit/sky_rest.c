@@ -23,11 +23,23 @@ static bool is_bounded(const struct sky_site *s)
     return s->site.trajectory.body == BODY_EARTH && (s->site.kind == SITE_GROUND || s->ephemeris.kind == TRAJECTORY_ELEMENTS);
 }
 
-/* Elevation in the Earth's frame, which turns: the further out, the faster. */
-static double elevation_slope(const struct sky *sky, const struct motion *satellite)
+/* In the Earth's frame, which turns: the further out, the faster. */
+static double fastest_in_earths_km_s(const struct motion *satellite)
 {
     double fastest = fastest_km_s(), radius_most = vector_length(satellite->r) + fastest * REST_MOST_S;
-    return (1.0 + fabs(sky->sin_mask)) * (fastest + EARTH_RATE_RAD_S * radius_most);
+    return fastest + EARTH_RATE_RAD_S * radius_most;
+}
+
+/* Of a range margin, (most^2 - d^2) / (2 most): how far the distance is from the most. */
+static double range_left_km(double most, double value)
+{
+    return fabs(most - sqrt(fmax(0.0, most * most - 2.0 * most * value)));
+}
+
+static double ground_rest_s(const struct sky *sky, size_t index, const struct motion *satellite, double value)
+{
+    double fastest = fastest_in_earths_km_s(satellite);
+    return index == 0 ? fabs(value) / ((1.0 + fabs(sky->sin_mask)) * fastest) : range_left_km(sky->rules.ground_range_max_km, value) / fastest;
 }
 
 double sky_margin_rest_s(const struct sky *sky, const struct sky_pair *p, size_t index, const struct sky_motion *a,
@@ -36,11 +48,11 @@ double sky_margin_rest_s(const struct sky *sky, const struct sky_pair *p, size_t
     const struct sky_site *site_a = &sky->sites[p->site_a], *site_b = &sky->sites[p->site_b];
     if (!a->known || !b->known || !is_bounded(site_a) || !is_bounded(site_b))
         return 0.0;
-    double rest = 0.0, most = sky->rules.range_max_km;
+    double rest = 0.0;
     if (p->kind == LINK_GROUND) {
-        rest = fabs(m.value) / elevation_slope(sky, site_a->site.kind == SITE_GROUND ? &b->ecef : &a->ecef);
-    } else if (p->kind == LINK_ISL && index == 0) { /* range: (most^2 - d^2) / (2 most); both ends move */
-        rest = fabs(most - sqrt(fmax(0.0, most * most - 2.0 * most * m.value))) / (2.0 * fastest_km_s());
+        rest = ground_rest_s(sky, index, site_a->site.kind == SITE_GROUND ? &b->ecef : &a->ecef, m.value);
+    } else if (p->kind == LINK_ISL && index == 0) { /* range; both ends move */
+        rest = range_left_km(sky->rules.range_max_km, m.value) / (2.0 * fastest_km_s());
     } else if (p->kind == LINK_ISL && index == 1) { /* graze: a point of the chord is no faster than its ends */
         rest = fabs(m.value) / fastest_km_s();
     } else if (p->kind == LINK_ISL && p->cross_plane && index < 4) { /* latitude: (sin^2 limit r - z^2 / r) / 2 */
