@@ -11,10 +11,17 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/err.h"
+
 enum { SPINS = 4000 }; /* some 20 to 100 microseconds */
 
+struct member {
+    struct pool *pool;
+    unsigned number; /* the caller of pool_run is 0 */
+    pthread_t id;
+};
+
 struct pool {
-    _Atomic uint64_t ticket;   /* round << 32 | number of the next job */
     _Atomic uint32_t round;    /* what sleepers wait for */
     _Atomic uint32_t sleepers;
     _Atomic uint32_t finished; /* jobs of this round */
@@ -22,8 +29,9 @@ struct pool {
     void (*job)(void *context, size_t index);
     void *context;
     _Atomic uint32_t count;
-    unsigned threads;
-    pthread_t ids[];
+    _Atomic uint32_t taken[POOL_JOBS_MAX]; /* the last round for which somebody took this job */
+    unsigned threads;                      /* besides the caller */
+    struct member members[];
 };
 
 static void pause_briefly(void)
@@ -33,25 +41,23 @@ static void pause_briefly(void)
 #endif
 }
 
-/* Takes jobs until there are none. A ticket's round says which jobs it is for: one that was drawn late, from a round that is over,
- * has a number beyond its count. */
-static void work(struct pool *p)
+/* Takes the jobs of a round that nobody has, its own first. Who comes late, when the round is over, finds them all taken. */
+static void work(struct pool *p, unsigned number, uint32_t round)
 {
-    for (;;) {
-        uint64_t ticket = atomic_load(&p->ticket);
-        uint32_t index = (uint32_t)ticket;
-        if (index >= atomic_load(&p->count))
-            return;
-        if (!atomic_compare_exchange_weak(&p->ticket, &ticket, ticket + 1))
+    uint32_t count = atomic_load(&p->count), first = (uint32_t)((uint64_t)number * count / (p->threads + 1));
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t index = (first + i) % count, before = round - 1;
+        if (atomic_load(&p->taken[index]) != before || !atomic_compare_exchange_strong(&p->taken[index], &before, round))
             continue;
         p->job(p->context, index);
         atomic_fetch_add(&p->finished, 1);
     }
 }
 
-static void *worker(void *pool)
+static void *worker(void *member)
 {
-    struct pool *p = pool;
+    const struct member *m = member;
+    struct pool *p = m->pool;
     uint32_t seen = 0;
     for (;;) {
         for (int i = 0; i < SPINS && atomic_load(&p->round) == seen; i++)
@@ -64,7 +70,7 @@ static void *worker(void *pool)
         if (atomic_load(&p->closing))
             return NULL;
         seen = atomic_load(&p->round);
-        work(p);
+        work(p, m->number, seen);
     }
 }
 
@@ -76,17 +82,20 @@ static void wake(struct pool *p)
 
 void pool_run(struct pool *p, void (*job)(void *context, size_t index), void *context, size_t count)
 {
-    /* Nobody works now: all tickets of the last round are drawn and done, and a late look at the ticket finds none. */
+    /* Nobody works now: all jobs of the last round are done. A job that this round has not is not taken in it: nobody may. */
+    ASSERT(count <= POOL_JOBS_MAX);
+    uint32_t round = atomic_load(&p->round) + 1;
     p->job = job;
     p->context = context;
-    uint64_t round = (atomic_load(&p->ticket) >> 32) + 1;
     atomic_store(&p->finished, 0);
-    atomic_store(&p->ticket, round << 32 | UINT32_MAX / 2);
     atomic_store(&p->count, (uint32_t)count);
-    atomic_store(&p->ticket, round << 32);
-    atomic_store(&p->round, (uint32_t)round);
+    for (size_t i = 0; i < count; i++)
+        atomic_store(&p->taken[i], round - 1);
+    for (size_t i = count; i < POOL_JOBS_MAX; i++)
+        atomic_store(&p->taken[i], round);
+    atomic_store(&p->round, round);
     wake(p);
-    work(p);
+    work(p, 0, round);
     for (int i = 0; atomic_load(&p->finished) < count; i++) {
         if (i < SPINS)
             pause_briefly();
@@ -97,11 +106,18 @@ void pool_run(struct pool *p, void (*job)(void *context, size_t index), void *co
 
 struct pool *pool_open(unsigned threads)
 {
-    struct pool *p = calloc(1, sizeof *p + threads * sizeof(pthread_t));
+    struct pool *p = calloc(1, sizeof *p + threads * sizeof(struct member));
     if (!p)
         return NULL;
-    while (p->threads + 1 < threads && pthread_create(&p->ids[p->threads], NULL, worker, p) == 0)
-        p->threads++;
+    unsigned begun = 0;
+    while (begun + 1 < threads) {
+        struct member *m = &p->members[begun];
+        *m = (struct member){.pool = p, .number = begun + 1};
+        if (pthread_create(&m->id, NULL, worker, m) != 0)
+            break;
+        begun++;
+    }
+    p->threads = begun;
     if (p->threads > 0)
         return p;
     free(p);
@@ -116,6 +132,6 @@ void pool_close(struct pool *p)
     atomic_fetch_add(&p->round, 1);
     syscall(SYS_futex, &p->round, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
     for (unsigned i = 0; i < p->threads; i++)
-        pthread_join(p->ids[i], NULL);
+        pthread_join(p->members[i].id, NULL);
     free(p);
 }

@@ -3,7 +3,8 @@
  *
  * Story:   a 4-ary heap of small entries, ordered by (instant, order). The caller makes `order` from destination, source and
  *          the source's count, so that the order of two entries does not depend on which of several queues held them.
- *          Entries are values; what they point to belongs to whoever put them in.
+ *          Entries are values; what they point to belongs to whoever put them in. The first few stand sorted before the heap: who takes
+ *          the entries sees whose turn comes soon.
  * Owns:    its array (malloc).   Threads: single owner.
  */
 #ifndef NOCT_TWIN_QUEUE_H
@@ -16,11 +17,15 @@ struct queue_entry {
     uint64_t order;  /* queue_order(); equal ones at one instant must not exist */
     void *data;
     uint32_t number; /* a boot count, a link's epoch, … */
-    uint32_t kind;
+    uint16_t kind;
+    uint16_t told;   /* hints that were given for it: the taker's */
 };
 
+enum { QUEUE_FRONT = 8 };
 struct queue {
-    struct queue_entry *entries;
+    struct queue_entry front[QUEUE_FRONT]; /* none in the heap comes before any of these */
+    size_t front_count;                    /* less than QUEUE_FRONT: the heap is empty */
+    struct queue_entry *entries;           /* the heap */
     size_t count, capacity;
 };
 
@@ -47,7 +52,7 @@ void queue_add(struct queue *q, const struct queue_entry *e);
 bool queue_take(struct queue *q, struct queue_entry *out); /* false: empty */
 static inline mono_ns queue_next(const struct queue *q)    /* TIME_NEVER: empty */
 {
-    return q->count ? q->entries[0].at : TIME_NEVER;
+    return q->front_count ? q->front[0].at : TIME_NEVER;
 }
 void queue_free(struct queue *q);
 

@@ -111,7 +111,7 @@ static size_t letter_read(struct world *w, const uint8_t *bytes)
     memcpy(&l, bytes, sizeof l);
     struct twin_node *to = world_node(w, queue_order_to(l.order));
     ASSERT(to && to->shard->here);
-    struct queue_entry e = {.at = l.at, .order = l.order, .number = l.number, .kind = l.kind, .data = (void *)(uintptr_t)l.value};
+    struct queue_entry e = {.at = l.at, .order = l.order, .number = l.number, .kind = (uint16_t)l.kind, .data = (void *)(uintptr_t)l.value};
     if (l.kind == HAPPEN_FRAME) {
         struct host_buf *frame = host_buf_frame(to, l.size);
         memcpy(frame->buf.data, bytes + sizeof l, l.size);

@@ -177,7 +177,7 @@ void node_later(struct twin_node *n, mono_ns at, enum happening kind, uint32_t n
         ASSERT(data == NULL); /* serial code that all ranks run */
         return;
     }
-    queue_add(&n->shard->queue, &(struct queue_entry){.at = at, .order = queue_order(n->id, n->id, n->sequence++), .kind = kind,
+    queue_add(&n->shard->queue, &(struct queue_entry){.at = at, .order = queue_order(n->id, n->id, n->sequence++), .kind = (uint16_t)kind,
                                                       .number = number, .data = data});
 }
 
@@ -195,7 +195,7 @@ void node_post(struct twin_node *from, struct twin_node *to, mono_ns at, enum ha
 {
     const struct engine *engine = from->world->engine;
     struct shard *s = from->shard, *t = to->shard;
-    const struct queue_entry e = {.at = at, .order = queue_order(to->id, from->id, from->sequence++), .kind = kind,
+    const struct queue_entry e = {.at = at, .order = queue_order(to->id, from->id, from->sequence++), .kind = (uint16_t)kind,
                                   .number = number, .data = data};
     if (s == t || (!engine->in_window && t->here)) {
         queue_add(&t->queue, &e);
@@ -243,17 +243,10 @@ duration_ns shards_lookahead(const struct world *w)
 
 /* ---- a window of one shard ------------------------------------------------------------------------------------------------
  *
- * Steps of thousands of nodes mostly wait for memory. What comes next is taken out of the queue some entries ahead, so that it is
- * known whose step it is, and what it will touch is asked for meanwhile, in stages (base/expect.h): first the twin's part of the
- * node, then the node's. Entries that come up meanwhile go between those taken out in the queue's order.
+ * Steps of thousands of nodes mostly wait for memory. The front of the queue says whose steps come soon, also in the next window:
+ * with each step, each of these entries asks for another part of what it will touch (base/expect.h), first of the twin's part of the
+ * node, then of the node's.
  */
-
-enum { AHEAD_MAX = 32, OWN_STAGES = 2 /* of the twin, before the node's */ };
-
-struct ahead {
-    struct queue_entry entries[AHEAD_MAX];
-    size_t at, count, most;
-};
 
 static void expect_frame(const struct queue_entry *e)
 {
@@ -261,9 +254,9 @@ static void expect_frame(const struct queue_entry *e)
     expect(frame->buf.data, MIN(frame->buf.size, (size_t)640));
 }
 
-static void expect_entry(const struct shard *s, const struct queue_entry *e, unsigned stage)
+static void expect_entry(const struct world *w, const struct queue_entry *e, unsigned stage)
 {
-    const struct twin_node *n = world_node(s->world, queue_order_to(e->order));
+    const struct twin_node *n = &w->nodes[queue_order_to(e->order) - 1];
     bool frame = e->kind == HAPPEN_FRAME;
     node_id peer = frame ? queue_order_from(e->order) : NODE_NONE;
     if (stage == 0) {
@@ -283,56 +276,29 @@ static void expect_entry(const struct shard *s, const struct queue_entry *e, uns
         node_expect(n->node, stage - 1, peer);
 }
 
-/* The entry `stage` places behind the next one is at its stage before the last but so many. */
-static void ahead_expect(const struct shard *s, const struct ahead *a)
+static void expect_front(struct shard *s)
 {
-    enum { STAGES = EXPECT_STAGES + 1 };
-    for (unsigned behind = 1; behind <= STAGES && a->at + behind < a->count; behind++)
-        expect_entry(s, &a->entries[a->at + behind], STAGES - behind);
-}
-
-/* The first ones have nobody before them: their stages are gone through together. */
-static void ahead_begin(const struct shard *s, const struct ahead *a)
-{
-    enum { STAGES = EXPECT_STAGES + 1 };
-    for (unsigned stage = 0; stage < STAGES; stage++)
-        for (size_t i = 0; i < a->count && i + stage < STAGES; i++)
-            expect_entry(s, &a->entries[i], stage);
-}
-
-static bool ahead_fill(struct shard *s, struct ahead *a)
-{
-    a->at = a->count = 0;
-    while (a->count < a->most && queue_next(&s->queue) < s->window_end && queue_take(&s->queue, &a->entries[a->count]))
-        a->count++;
-    if (a->most > 1)
-        ahead_begin(s, a);
-    return a->count > 0;
+    for (size_t i = 0; i < s->queue.front_count; i++) {
+        struct queue_entry *e = &s->queue.front[i];
+        if (e->told <= EXPECT_STAGES)
+            expect_entry(s->world, e, e->told++);
+    }
 }
 
 /* Also ends early when serial code was asked for meanwhile (one shard only: then it is told at once). */
 static void shard_run(struct shard *s)
 {
     const struct queue *serial = &s->world->engine->serial;
-    bool alone = s->world->shard_count == 1;
-    struct ahead a = {.most = s->world->node_count >= NODES_WORTH_FETCHING ? AHEAD_MAX : 1};
+    bool alone = s->world->shard_count == 1, many = s->world->node_count >= NODES_WORTH_FETCHING;
+    struct queue_entry q;
     inbox_take(s);
-    while (a.at < a.count || ahead_fill(s, &a)) {
-        struct queue_entry q = a.entries[a.at];
-        bool other = s->queue.count > 0 && queue_before(&s->queue.entries[0], &q);
-        if (alone && queue_next(serial) <= (other ? queue_next(&s->queue) : q.at))
-            break;
-        if (other) {
-            queue_take(&s->queue, &q);
-        } else {
-            ahead_expect(s, &a);
-            a.at++;
-        }
+    while (queue_next(&s->queue) < s->window_end && !(alone && queue_next(serial) <= queue_next(&s->queue))) {
+        queue_take(&s->queue, &q);
+        if (many)
+            expect_front(s);
         s->now = q.at;
         node_happen(world_node(s->world, queue_order_to(q.order)), &q);
     }
-    for (; a.at < a.count; a.at++)
-        queue_add(&s->queue, &a.entries[a.at]);
 }
 
 static void shard_job(void *world, size_t index)
