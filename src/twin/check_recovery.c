@@ -217,52 +217,68 @@ void checks_trace(struct world *w, struct twin_node *n, const struct effect_trac
 
 /* ---- heal ------------------------------------------------------------------------------------------------------------------------ */
 
-static bool hop(const struct contact *c, uint32_t from, uint32_t to, tai_ns *earliest)
+/* When what `from` knows at `known` has crossed to the other end of the contact; TIME_NEVER: not in this one. */
+static tai_ns hop(const struct contact *c, tai_ns known)
 {
-    if (earliest[from - 1] == TIME_NEVER)
-        return false;
     /* A far link: light crosses for the hello and its answer, a digest, a vector, what is missing, and once more for what came since. */
     duration_ns exchange = EXCHANGE_NS + LIGHT_CROSSINGS * (duration_ns)c->delay_us_mean * NS_PER_US;
-    tai_ns begin = MAX(earliest[from - 1], c->start);
-    if (begin > c->end - exchange && c->end != TIME_NEVER)
-        return false;
-    if (begin + exchange >= earliest[to - 1])
-        return false;
-    earliest[to - 1] = begin + exchange;
-    return true;
+    tai_ns begin = MAX(known, c->start);
+    return begin > c->end - exchange && c->end != TIME_NEVER ? TIME_NEVER : begin + exchange;
 }
 
-/* When what `source` knows at `from` has reached the last node, by the plan; TIME_NEVER beyond its end. */
-static tai_ns flood_from(const struct world *w, node_id source, tai_ns from, tai_ns *earliest)
+struct flooding {
+    const struct world *w;
+    tai_ns *earliest; /* index = id - 1 */
+    struct queue front;
+};
+
+/* By the contacts of one pair: a later one may serve sooner, if light is slower in the one before. */
+static void flood_pair(struct flooding *f, node_id from, node_id to)
 {
+    size_t count;
+    const struct contact *c = sky_contacts(f->w->sky, from, to, &count);
+    tai_ns known = f->earliest[from - 1];
+    for (size_t i = 0; i < count && c[i].start < f->earliest[to - 1]; i++) {
+        tai_ns at = hop(&c[i], known);
+        if (at >= f->earliest[to - 1])
+            continue;
+        f->earliest[to - 1] = at;
+        queue_add(&f->front, &(struct queue_entry){.at = at, .order = queue_order(to, from, 0), .number = to});
+    }
+}
+
+/* When what `source` knows at `from` has reached the last node, by the plan; TIME_NEVER beyond its end. In order of time, so that each
+ * node passes on once. */
+static tai_ns flood_from(struct flooding *f, node_id source, tai_ns from)
+{
+    const struct world *w = f->w;
+    struct queue_entry q;
     for (size_t i = 0; i < w->node_count; i++)
-        earliest[i] = TIME_NEVER;
-    earliest[source - 1] = from;
-    for (bool moved = true; moved;) {
-        moved = false;
-        for (size_t p = 0; p < sky_pair_count(w->sky); p++) {
-            size_t count;
-            const struct contact *c = sky_pair_contacts(w->sky, p, &count);
-            for (size_t i = 0; i < count; i++) {
-                moved |= hop(&c[i], c[i].a, c[i].b, earliest);
-                moved |= hop(&c[i], c[i].b, c[i].a, earliest);
-            }
-        }
+        f->earliest[i] = TIME_NEVER;
+    f->earliest[source - 1] = from;
+    queue_add(&f->front, &(struct queue_entry){.at = from, .order = queue_order(source, source, 0), .number = source});
+    while (queue_take(&f->front, &q)) {
+        size_t peers;
+        const uint32_t *peer = sky_peers(w->sky, q.number, &peers);
+        for (size_t i = 0; i < peers && q.at == f->earliest[q.number - 1]; i++)
+            flood_pair(f, q.number, peer[i]);
     }
     tai_ns last = from;
     for (size_t i = 0; i < w->node_count; i++)
-        last = MAX(last, earliest[i]);
+        last = MAX(last, f->earliest[i]);
     return last;
 }
 
 static tai_ns flood(const struct world *w, tai_ns from)
 {
-    tai_ns *earliest = calloc(w->node_count, sizeof *earliest), last = from;
+    struct flooding f = {.w = w, .earliest = calloc(w->node_count, sizeof *f.earliest)};
     size_t step = MAX(w->node_count / SOURCES_MAX, (size_t)1);
-    ASSERT(earliest != NULL);
+    tai_ns last = from;
+    ASSERT(f.earliest != NULL);
     for (size_t i = 0; i < w->node_count && last != TIME_NEVER; i += step)
-        last = MAX(last, flood_from(w, (node_id)(i + 1), from, earliest));
-    free(earliest);
+        last = MAX(last, flood_from(&f, (node_id)(i + 1), from));
+    queue_free(&f.front);
+    free(f.earliest);
     return last;
 }
 
