@@ -412,3 +412,14 @@ bool text_copy(char *out, size_t out_size, struct span s)
     out[n] = 0;
     return n == s.size;
 }
+
+struct span text_without_mark(struct span s)
+{
+    bool marked = s.size >= 3 && s.data[0] == 0xef && s.data[1] == 0xbb && s.data[2] == 0xbf;
+    return marked ? span_of(s.data + 3, s.size - 3) : s;
+}
+
+bool text_is_utf16(struct span s)
+{
+    return s.size >= 2 && ((s.data[0] == 0xff && s.data[1] == 0xfe) || (s.data[0] == 0xfe && s.data[1] == 0xff));
+}

@@ -52,6 +52,8 @@ err hex_decode(struct span s, void *out, size_t out_size) MUST_USE; /* exact len
 size_t base64_encode(const void *data, size_t size, char *out); /* out holds 4*((size+2)/3)+1 */
 err base64_decode(struct span s, void *out, size_t capacity, size_t *size) MUST_USE; /* strict padding */
 bool utf8_valid(struct span s);
+struct span text_without_mark(struct span s); /* without the UTF-8 byte order mark that some editors write first */
+bool text_is_utf16(struct span s);            /* by its byte order mark */
 /* Copies at most out_size-1 bytes and terminates; returns false if it did not fit. */
 bool text_copy(char *out, size_t out_size, struct span s);
 

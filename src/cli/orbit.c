@@ -213,7 +213,7 @@ static int check(const char *path, const struct options *o)
     struct parse_error wrong = {0};
     if (!cli_file_read(path, FILE_BYTES_MAX, &text))
         return CLI_FAILED;
-    const struct element_rules rules = {.at = o->at, .age_max = o->age_max};
+    const struct element_rules rules = {.at = o->at, .age_max = o->age_max, .once = true};
     int code;
     if (is_oem(text)) {
         code = check_table(path, text, o->json);

@@ -1,6 +1,7 @@
 /*
  * cli/plan.c - noct plan: the contact plan of a scenario as a file for other people's nodes.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,7 +94,7 @@ static int plan_of(const struct scenario *s, const char *path, enum contact_plan
         return cli_fail("no memory for the sky of %s", s->name);
     struct output o = {.file = path ? fopen(path, "wb") : stdout, .text = text_new(NULL, 1u << 30)};
     o.writer = (struct contact_plan_writer){.format = format, .reference = s->epoch, .sky = sky, .out = &o.text};
-    int code = o.file ? plan_write(sky, &o, (duration_ns)(hours * 3600e9)) : cli_fail("%s cannot be written", path);
+    int code = o.file ? plan_write(sky, &o, (duration_ns)(hours * 3600e9)) : cli_fail("%s cannot be written: %s", path, strerror(errno));
     if (path && o.file && fclose(o.file) != 0 && code == CLI_OK)
         code = cli_fail("%s cannot be written: is the disk full?", path);
     if (code == CLI_OK && path && json)

@@ -118,10 +118,8 @@ static struct scenario *read_and_keep(const char *path, const char *keep_in)
 {
     struct span text;
     struct loader l = {.keep_in = keep_in};
-    if (!cli_file_load(path, SCENARIO_BYTES_MAX, &text)) {
-        cli_fail("%s cannot be read (a file of at most a mebibyte is right)", path);
+    if (!cli_file_read(path, SCENARIO_BYTES_MAX, &text))
         return NULL;
-    }
     char copy[PATH_MAX];
     snprintf(copy, sizeof copy, "%s", path);
     snprintf(l.directory, sizeof l.directory, "%s", dirname(copy));

@@ -219,7 +219,7 @@ static err shell_file(struct scenario_reader *p, const yaml_node_t *n, const str
     ASSERT(s->files != NULL);
     struct file_shell f = {.p = p, .at = n, .prefix = sh->prefix, .base = plane_base(p), .report = &s->files[s->file_count++]};
     text_copy(f.report->file, sizeof f.report->file, span_text(sh->file));
-    const struct element_rules rules = {.at = s->epoch};
+    const struct element_rules rules = {.at = s->epoch, .once = true};
     size_t first = s->site_count;
     err e = element_file_read(text, &rules, element_add, problem_note, &f, &f.report->summary, &wrong);
     if (e != ERR_OK && wrong.text[0] && !p->yaml.error->text[0])

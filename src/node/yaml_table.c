@@ -32,12 +32,13 @@ static err text_fail(struct scenario_error *error, yaml_mark_t at, const char *b
 /* libyaml takes quadratic time for deep nesting and for many anchors: a mebibyte of either would hold us for minutes. */
 static err limits_check(yaml_parser_t *parser, struct scenario_error *error)
 {
-    size_t depth = 0, anchors = 0;
+    size_t depth = 0, anchors = 0, documents = 0;
     for (yaml_event_type_t type = YAML_NO_EVENT; type != YAML_STREAM_END_EVENT;) {
         yaml_event_t event;
         if (!yaml_parser_parse(parser, &event))
             return text_fail(error, parser->problem_mark, "not YAML: ", parser->problem ? parser->problem : "unreadable");
         type = event.type;
+        documents += type == YAML_DOCUMENT_START_EVENT;
         bool opens = type == YAML_SEQUENCE_START_EVENT || type == YAML_MAPPING_START_EVENT;
         depth += opens;
         depth -= type == YAML_SEQUENCE_END_EVENT || type == YAML_MAPPING_END_EVENT;
@@ -46,6 +47,8 @@ static err limits_check(yaml_parser_t *parser, struct scenario_error *error)
                    (type == YAML_SCALAR_EVENT && event.data.scalar.anchor);
         yaml_mark_t at = event.start_mark;
         yaml_event_delete(&event);
+        if (documents > 1)
+            return text_fail(error, at, "a second document (`---`) begins here", "; a file is one document, so nothing of it would be read");
         if (depth > DEPTH_MAX)
             return text_fail(error, at, "lists and mappings are nested too deep", "; a scenario needs no more than 64 levels");
         if (anchors > ANCHORS_MAX)

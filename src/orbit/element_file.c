@@ -1,8 +1,10 @@
 #include "orbit/element_file.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "orbit/sgp4.h"
 #include "orbit/tle.h"
 
@@ -15,12 +17,17 @@ struct reading {
     void *context;
     struct element_summary *summary;
     int line;
+    struct seen { /* catalogue numbers that came; a hash table of a power of two */
+        uint32_t *numbers;
+        int *lines;
+        size_t count, room;
+    } seen;
 };
 
 const char *element_problem_name(enum element_problem_kind kind)
 {
     static const char *const names[ELEMENT_PROBLEM_KINDS] = {"malformed", "checksum", "decayed",
-                                                             "old"};
+                                                             "old", "twice"};
     return (unsigned)kind < ELEMENT_PROBLEM_KINDS ? names[kind] : "?";
 }
 
@@ -78,12 +85,68 @@ static bool judge(struct reading *r, const struct elements *e)
     return true;
 }
 
+/* Where the number is, or would be; 0 stands for free and is no catalogue number. */
+static size_t seen_place(const struct seen *s, uint32_t number)
+{
+    size_t at = (size_t)(number * UINT64_C(0x9e3779b97f4a7c15) >> 20) & (s->room - 1);
+    while (s->numbers[at] && s->numbers[at] != number)
+        at = (at + 1) & (s->room - 1);
+    return at;
+}
+
+static bool seen_grow(struct seen *s)
+{
+    struct seen grown = {.room = s->room ? 2 * s->room : 64, .count = s->count};
+    grown.numbers = calloc(grown.room, sizeof *grown.numbers);
+    grown.lines = calloc(grown.room, sizeof *grown.lines);
+    for (size_t k = 0; grown.numbers && grown.lines && k < s->room; k++)
+        if (s->numbers[k]) {
+            size_t at = seen_place(&grown, s->numbers[k]);
+            grown.numbers[at] = s->numbers[k];
+            grown.lines[at] = s->lines[k];
+        }
+    bool good = grown.numbers && grown.lines;
+    struct seen *left = good ? s : &grown;
+    free(left->numbers);
+    free(left->lines);
+    if (good)
+        *s = grown;
+    return good;
+}
+
+/* One satellite flies once: further sets of a catalogue number are told and left out. *twice says so. */
+static err once(struct reading *r, const struct elements *e, bool *twice)
+{
+    struct seen *s = &r->seen;
+    *twice = false;
+    if (!r->rules->once || e->catalog == 0)
+        return ERR_OK;
+    if (2 * s->count >= s->room && !seen_grow(s))
+        return ERR_NO_MEMORY;
+    size_t at = seen_place(s, e->catalog);
+    *twice = s->numbers[at] != 0;
+    if (*twice) {
+        struct element_problem p = problem_of(r, ELEMENT_TWICE, e);
+        snprintf(p.text, sizeof p.text, "catalogue number %u is there twice, first at line %d; left out", e->catalog, s->lines[at]);
+        tell(r, &p);
+        return ERR_OK;
+    }
+    s->numbers[at] = e->catalog;
+    s->lines[at] = r->line;
+    s->count++;
+    return ERR_OK;
+}
+
 static err take(void *context, const struct elements *e)
 {
     struct reading *r = context;
     struct element_summary *s = r->summary;
+    bool twice;
     s->sets++;
     if (!judge(r, e))
+        return ERR_OK;
+    TRY(once(r, e, &twice));
+    if (twice)
         return ERR_OK;
     s->oldest = s->used == 0 || e->epoch < s->oldest ? e->epoch : s->oldest;
     s->newest = s->used == 0 || e->epoch > s->newest ? e->epoch : s->newest;
@@ -134,10 +197,12 @@ err element_file_read(struct span text, const struct element_rules *rules, eleme
                       struct parse_error *error)
 {
     struct parse_error spare;
+    text = text_without_mark(text);
     *summary = (struct element_summary){.tle = looks_like_tle(text)};
     struct reading r = {
         .rules = rules, .sink = sink, .problem = problem, .context = context, .summary = summary};
-    if (summary->tle)
-        return tle_read(text, &r);
-    return omm_read_each(text, OMM_AUTO, take, wrong, &r, &r.line, error ? error : &spare);
+    err result = summary->tle ? tle_read(text, &r) : omm_read_each(text, OMM_AUTO, take, wrong, &r, &r.line, error ? error : &spare);
+    free(r.seen.numbers);
+    free(r.seen.lines);
+    return result;
 }

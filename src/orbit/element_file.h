@@ -5,7 +5,7 @@
  * bad set must not cost the others: each problem is told with its line and satellite, what cannot
  * be used is left out, and the rest goes to the sink. What is merely old is told and kept. Units:
  * TAI ns. Errors: only what ends the reading: text that is no element file at all (ERR_INVALID),
- * too large (ERR_TOO_LARGE), or what the sink returned. Threads: pure.
+ * too large (ERR_TOO_LARGE), ERR_NO_MEMORY, or what the sink returned. Threads: pure.
  */
 #ifndef NOCT_ORBIT_ELEMENT_FILE_H
 #define NOCT_ORBIT_ELEMENT_FILE_H
@@ -17,8 +17,9 @@ enum element_problem_kind {
     ELEMENT_CHECKSUM,  /* TLE: a column was damaged; left out */
     ELEMENT_DECAYED,   /* no position at `at`; left out */
     ELEMENT_OLD,       /* the epoch is far from `at`; kept */
+    ELEMENT_TWICE,     /* a catalogue number that was there before; left out */
 };
-enum { ELEMENT_PROBLEM_KINDS = 4 };
+enum { ELEMENT_PROBLEM_KINDS = 5 };
 
 struct element_problem {
     enum element_problem_kind kind;
@@ -31,6 +32,7 @@ struct element_problem {
 struct element_rules {
     tai_ns at;           /* when the sets shall be used; 0: at their own epochs, no age check */
     duration_ns age_max; /* of an epoch before or after `at`; 0: 30 days */
+    bool once;           /* of sets with one catalogue number only the first is used */
 };
 
 struct element_summary {

@@ -18,7 +18,7 @@ struct lines {
 
 static inline struct lines lines_of(struct span text)
 {
-    return (struct lines){.text = text};
+    return (struct lines){.text = text_without_mark(text)};
 }
 
 /* False at the end. A last line without an end counts. */

@@ -112,6 +112,9 @@ err oem_read(struct span text, struct oem *out, struct parse_error *error)
         return parse_fail(error, ERR_TOO_LARGE, 0, 0, "the text is larger than %d bytes",
                           OEM_TEXT_MAX);
     struct oem_builder b = {.oem = out, .error = error};
+    if (text_is_utf16(text))
+        return parse_fail(error, ERR_INVALID, 1, 1, "the text is UTF-16; save it as UTF-8");
+    text = text_without_mark(text);
     size_t at = 0;
     while (at < text.size && (text.data[at] == ' ' || text.data[at] == '\n' ||
                               text.data[at] == '\r' || text.data[at] == '\t'))

@@ -236,6 +236,14 @@ static err record_set(struct omm_record *r, struct span key, struct span value, 
     return ERR_OK;
 }
 
+bool omm_record_needs_value(struct span key)
+{
+    for (size_t k = 0; k < COUNT_OF(fields); k++)
+        if (span_equal_text(key, fields[k].key))
+            return fields[k].kind != FIELD_TEXT && fields[k].kind != FIELD_CLASS;
+    return false;
+}
+
 err omm_record_set(struct omm_record *r, struct span key, struct span value, int line, int column)
 {
     return r->bad ? ERR_OK : omm_record_wrong(r, record_set(r, key, value, line, column));
@@ -393,6 +401,7 @@ static err read_csv(struct span text, struct omm_record *r)
 enum omm_notation omm_notation_of(struct span text)
 {
     size_t at = 0;
+    text = text_without_mark(text);
     while (at < text.size && (text.data[at] == ' ' || text.data[at] == '\n' ||
                               text.data[at] == '\r' || text.data[at] == '\t'))
         at++;
@@ -422,8 +431,11 @@ err omm_read_each(struct span text, enum omm_notation notation, omm_sink *sink,
     if (text.size > OMM_TEXT_MAX)
         return parse_fail(error, ERR_TOO_LARGE, 0, 0, "the text is larger than %d bytes",
                           OMM_TEXT_MAX);
+    text = text_without_mark(text);
     if (text.size == 0)
         return parse_fail(error, ERR_INVALID, 1, 1, "the text is empty");
+    if (text_is_utf16(text))
+        return parse_fail(error, ERR_INVALID, 1, 1, "the text is UTF-16; save it as UTF-8");
     struct omm_record r = {
         .sink = sink, .context = context, .error = error, .problem = problem, .line_out = line};
     omm_record_begin(&r, 1);

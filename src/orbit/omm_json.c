@@ -20,12 +20,18 @@ static err value_set(struct omm_record *r, const char *key, const json_t *value,
         break;
     case JSON_REAL:
         snprintf(text, sizeof text, "%.17g", json_real_value(value));
+        if (!strpbrk(text, ".eE")) /* 1e5 is a number and no count */
+            snprintf(text + strlen(text), 3, ".0");
         s = span_text(text);
         break;
-    case JSON_NULL:
     case JSON_TRUE:
     case JSON_FALSE:
-        return ERR_OK; /* says nothing; a required field will be missed */
+    case JSON_NULL:
+        if (!omm_record_needs_value(span_text(key)))
+            return ERR_OK; /* says nothing */
+        return omm_record_wrong(r, parse_fail(r->error, ERR_INVALID, 0, 0,
+                                              "record %zu: %.40s has no value; leave the key out or give a number",
+                                              index + 1, key));
     case JSON_OBJECT:
     case JSON_ARRAY:
         return omm_record_wrong(r, parse_fail(r->error, ERR_INVALID, 0, 0,

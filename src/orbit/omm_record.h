@@ -24,6 +24,8 @@ struct omm_record {
 err omm_record_wrong(struct omm_record *r, err code) MUST_USE;
 
 void omm_record_begin(struct omm_record *r, int line);
+/* Whether the key is a number or time of ours, which must have a value where it is given. */
+bool omm_record_needs_value(struct span key);
 /* Sets one field; keys that are not ours are ignored. */
 err omm_record_set(struct omm_record *r, struct span key, struct span value, int line,
                    int column) MUST_USE;

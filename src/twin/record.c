@@ -77,7 +77,7 @@ static void record_add(struct shard *s, const struct record *r, const void *byte
     size_t size = sizeof *r + padded(r->size);
     records_room(s, size);
     memcpy(s->records + s->records_size, r, sizeof *r);
-    if (r->size)
+    if (bytes)
         memcpy(s->records + s->records_size + sizeof *r, bytes, r->size);
     s->records_size += size;
 }

@@ -267,6 +267,7 @@ static void a_byte_order_mark_and_line_ends_of_windows_are_no_matter(void **stat
     assert_int_equal(parse("\xef\xbb\xbfname: t\r\nepoch: 2026-11-21T06:00:00Z\r\n" SHELL GROUND, &s), ERR_OK);
     assert_string_equal(s->name, "t");
     scenario_free(s);
+    expect_error(HEAD SHELL GROUND "---\nname: other\n", 7, "a second document");
 }
 
 int main(void)

@@ -203,6 +203,93 @@ static void the_whole_starlink_file_is_read(void **state)
     file_free(text);
 }
 
+static void a_satellite_that_is_there_twice_flies_once(void **state)
+{
+    (void)state;
+    static struct seen s;
+    s.count = s.problem_count = 0;
+    struct element_summary summary;
+    struct element_rules rules = {.at = time_from_utc(2026, 1, 14, 0, 0, 0), .once = true};
+    assert_int_equal(element_file_read(span_text(damaged), &rules, keep, note, &s, &summary, NULL), ERR_OK);
+    assert_int_equal(summary.used, 1); /* both good sets are of 44714 */
+    assert_int_equal(summary.problems[ELEMENT_TWICE], 1);
+    struct text doubled = text_new(NULL, 1 << 20);
+    struct span once = file_read("tests/data/ref_sats.tle");
+    text_add_span(&doubled, once);
+    text_add_span(&doubled, once);
+    s.count = s.problem_count = 0;
+    rules.at = time_from_utc(2025, 10, 4, 0, 0, 0);
+    assert_int_equal(element_file_read(text_span(&doubled), &rules, keep, note, &s, &summary, NULL), ERR_OK);
+    assert_int_equal(summary.sets, 20);
+    assert_int_equal(summary.used, 10);
+    assert_int_equal(summary.problems[ELEMENT_TWICE], 10);
+    assert_non_null(strstr(s.problems[s.problem_count - 1].text, "is there twice, first at line "));
+    rules.once = false; /* a history of one satellite is a file, too */
+    s.count = s.problem_count = 0;
+    assert_int_equal(element_file_read(text_span(&doubled), &rules, keep, note, &s, &summary, NULL), ERR_OK);
+    assert_int_equal(summary.used, 20);
+    text_free(&doubled);
+    file_free(once);
+}
+
+#define RECORD "\"OBJECT_NAME\":\"A\",\"EPOCH\":\"2026-11-20T00:00:00\",\"MEAN_MOTION\":15,\"ECCENTRICITY\":1e-3,\"INCLINATION\":53,"\
+               "\"RA_OF_ASC_NODE\":1,\"ARG_OF_PERICENTER\":2,\"MEAN_ANOMALY\":3"
+
+static void numbers_without_a_value_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *why; /* NULL: it is fine */
+    } cases[] = {
+        {"[{" RECORD "}]", NULL},
+        {"[{" RECORD ",\"OBJECT_ID\":null,\"DECAY_DATE\":null,\"ELEMENT_SET_NO\":999}]", NULL},
+        {"[{" RECORD ",\"NORAD_CAT_ID\":null}]", "NORAD_CAT_ID has no value"},
+        {"[{" RECORD ",\"NORAD_CAT_ID\":true}]", "NORAD_CAT_ID has no value"},
+        {"[{" RECORD ",\"NORAD_CAT_ID\":1e5}]", "'100000.0' is not a whole number"},
+        {"[{" RECORD ",\"NORAD_CAT_ID\":25544.5}]", "is not a whole number"},
+        {"[{" RECORD ",\"NORAD_CAT_ID\":-1}]", "is not a whole number"},
+        {"[{" RECORD ",\"NORAD_CAT_ID\":1234567890}]", "is not a whole number in its range"},
+        {"[{" RECORD ",\"BSTAR\":null}]", "BSTAR has no value"},
+        {"[{" RECORD ",\"BSTAR\":{}}]", "is not a plain value"},
+    };
+    for (size_t k = 0; k < COUNT_OF(cases); k++) {
+        static struct seen s;
+        s.count = s.problem_count = 0;
+        struct element_summary summary;
+        struct element_rules rules = {.at = time_from_utc(2026, 11, 21, 0, 0, 0)};
+        struct parse_error e = {0};
+        assert_int_equal(element_file_read(span_text(cases[k].text), &rules, keep, note, &s, &summary, &e), ERR_OK);
+        assert_int_equal(summary.used, cases[k].why == NULL);
+        if (cases[k].why && !strstr(s.problems[0].text, cases[k].why))
+            fail_msg("case %zu: %s", k, s.problems[0].text);
+    }
+}
+
+static void a_mark_of_byte_order_is_no_matter_and_utf16_is_named(void **state)
+{
+    (void)state;
+    static struct seen s;
+    struct element_summary summary;
+    struct element_rules rules = {.at = time_from_utc(2026, 11, 21, 0, 0, 0)};
+    struct span tle = file_read("tests/data/ref_sats.tle"), csv = file_read("tests/data/two.omm.csv");
+    const struct span files[] = {tle, csv, SPAN_LITERAL("{" RECORD "}")};
+    const size_t used[] = {10, 2, 1};
+    for (size_t k = 0; k < COUNT_OF(files); k++) {
+        struct text marked = text_new(NULL, 1 << 20);
+        text_add(&marked, "\xef\xbb\xbf");
+        text_add_span(&marked, files[k]);
+        s.count = s.problem_count = 0;
+        assert_int_equal(element_file_read(text_span(&marked), &rules, keep, note, &s, &summary, NULL), ERR_OK);
+        assert_int_equal(summary.used, used[k]);
+        text_free(&marked);
+    }
+    struct parse_error e = {0};
+    assert_int_equal(element_file_read(SPAN_LITERAL("\xff\xfeO\0B\0"), &rules, keep, note, &s, &summary, &e), ERR_INVALID);
+    assert_non_null(strstr(e.text, "UTF-16"));
+    file_free(tle);
+    file_free(csv);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -211,6 +298,9 @@ int main(void)
         cmocka_unit_test(damaged_messages_are_left_out_in_each_notation),
         cmocka_unit_test(messages_that_are_written_read_back_the_same),
         cmocka_unit_test(the_whole_starlink_file_is_read),
+        cmocka_unit_test(a_satellite_that_is_there_twice_flies_once),
+        cmocka_unit_test(numbers_without_a_value_are_refused),
+        cmocka_unit_test(a_mark_of_byte_order_is_no_matter_and_utf16_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
