@@ -54,7 +54,7 @@ struct log_recovery { /* what the scan knows; see log.c */
 struct log_pass {
     enum log_pass_kind kind;
     struct log_walk walk;
-    enum { LOG_PASS_READS, LOG_PASS_WRITES, LOG_PASS_SYNCS } step;
+    enum log_pass_step { LOG_PASS_READS, LOG_PASS_WRITES, LOG_PASS_SYNCS } step;
     uint64_t op, read_size;
     bool wrote, hole_left;
     uint64_t hole, hole_end; /* what FILL still has to cover */

@@ -44,7 +44,7 @@ static void pass_give_up(struct log *l)
     port_alarm(l->port, l->pass.due);
 }
 
-static void operation(struct log *l, int step, uint64_t op)
+static void operation(struct log *l, enum log_pass_step step, uint64_t op)
 {
     l->pass.step = step;
     l->pass.op = op;
