@@ -570,9 +570,13 @@ void facts_expect(const struct facts *s, unsigned stage, node_id peer)
 {
     if (stage == 1) {
         expect(s, 64);
+        expect(&s->own, sizeof s->own);
+        expect(&s->sum, sizeof s->sum);
         if (peer == NODE_NONE)
             expect(&s->buckets, sizeof *s - offsetof(struct facts, buckets));
     }
+    if (stage == 2 && s->own)
+        expect(s->own, sizeof *s->own);
     if (stage == 2 && peer == NODE_NONE)
         map_expect(&s->peers);
     if (stage == 3 && peer == NODE_NONE)
