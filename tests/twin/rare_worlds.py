@@ -1,0 +1,57 @@
+#!/usr/bin/env python3
+"""Worlds for tests/twin/probes: scenarios made from the standard ones, each with a fault plan. Argument: the folder for them."""
+import re
+import sys
+
+folder = sys.argv[1]
+
+
+def world(name, base, workload, plan=(), more="", replaced=(), frame_loss=0.001):
+    text = open("scenarios/%s.yaml" % base).read().replace("name: " + base, "name: " + name, 1)
+    lines = "".join("  %s: %s\n" % pair for pair in workload.items())
+    text = re.sub(r"\nworkload:\n(  .*\n)+", "\nworkload:\n" + lines, text)
+    text = re.sub(r"\nfaults:\n(  .*\n)+", "\nfaults:\n  frame_loss: %g\n" % frame_loss, text)
+    for pattern, by in replaced:
+        text, count = re.subn(pattern, by, text)
+        assert count > 0, pattern
+    open("%s/%s.yaml" % (folder, name), "w").write(text + more)
+    rows = ["%d %s draw=%d" % (at, what, i + 1) for i, (at, what) in enumerate(sorted(plan))]
+    open("%s/%s.txt" % (folder, name), "w").write("\n".join(["noct-faults 1"] + rows) + "\n")
+
+
+def load(puts, gets, deletes, tasks, least, most, **more):
+    return dict(puts_per_hour=puts, gets_per_hour=gets, deletes_per_hour=deletes, tasks_per_hour=tasks, object_kib_min=least,
+                object_kib_max=most, **more)
+
+
+BUSY = dict(copies_per_hour=12, cancels_per_hour=30, task_deadline="90s")
+
+# Customers who copy objects, cancel tasks, and are in a hurry.
+world("work", "first-mesh", load(120, 240, 20, 60, 1, 48, **BUSY))
+
+# Crashes while slow disks hold writes back: records of the log are cut off; leases move several times.
+plan, draw = [], 1
+for k in range(10):
+    for node in ("sat-1", "sat-2", "sat-3", "sat-4", "gw-troll", "gw-svalbard"):
+        at = 400 + k * 300 + draw % 7 * 3
+        plan.append((at, "disk-slow %s for=200 factor=4000" % node))
+        plan.append((at + 60 + (draw + 1) % 5 * 13, "%s %s for=20" % ("crash" if node.startswith("sat") else "gateway-crash", node)))
+        draw += 2
+world("torn", "first-mesh", load(400, 240, 20, 60, 1, 48, **BUSY), plan)
+
+# A replacement that has more facts to hear than one answer holds.
+world("late", "first-mesh", load(1500, 100, 100, 10, 1, 2), [(900, "loss sat-3 replace_s=5600")])
+
+# Small gateways that take copies between passes, and give them back.
+world("full", "every-fault", load(60, 200, 20, 1, 1, 1200, copies_per_hour=6),
+      [(600 + 45 * k, "cut sat-%d sat-%d for=40" % (1 + k % 4, 2 + k % 4)) for k in range(80)],
+      "memory: {satellite_mib: 6, gateway_mib: 24}\n", [("satellite_gib: .*", "satellite_gib: 0.5"), ("gateway_gib: .*", "gateway_gib: 0.03")])
+
+# Small craft with work to do while their cells fail and their cores are heated: runs wait.
+world("power", "seven", load(20, 10, 1, 120, 1, 20),
+      [(1200 + 3000 * k + 300 * n, "heat sat-%d for=1500 watts=%d" % (n, 60 + 20 * n)) for n in range(1, 6) for k in range(3)] +
+      [(2000 + 700 * n, "panel sat-%d for=9000 percent=80" % n) for n in range(1, 6)])
+
+# Disks that are full for a while: the log refuses.
+world("shut", "first-mesh", load(120, 60, 10, 10, 1, 20), [(900 + 400 * k, "disk-full %s for=150" % n) for k, n in
+                                                           enumerate(("sat-1", "sat-2", "sat-3", "sat-4", "gw-troll", "gw-svalbard"))])
