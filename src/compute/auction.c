@@ -271,6 +271,10 @@ static void conclude(struct compute *c, struct auction *a)
     const struct task *t = compute_table_find(&c->table, a->id);
     if (!t)
         return;
+    if (!compute_manages(c, t)) { /* the sink came back while this node stood in for it: the lease is the sink's to give */
+        compute_auction_drop(c, a->id);
+        return;
+    }
     const struct offer *best[3] = {NULL};
     for (size_t i = 0; i < COUNT_OF(best); i++)
         best[i] = take_best(c, a, t->deadline);

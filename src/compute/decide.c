@@ -74,6 +74,11 @@ static node_id manager_of(const struct compute *c, const struct task *t)
     return stand_in_of(c);
 }
 
+bool compute_manages(const struct compute *c, const struct task *t)
+{
+    return manager_of(c, t) == c->port->config->self;
+}
+
 static void sink_watch(const struct compute *c, struct task *t)
 {
     if (compute_alive(c, compute_task_sink(t)))

@@ -160,6 +160,7 @@ duration_ns compute_lease_duration(duration_ns expected, tai_ns now, tai_ns prom
 void compute_answer(struct compute *c, const struct task_request *r);
 
 /* auction.c */
+bool compute_manages(const struct compute *c, const struct task *t); /* decide.c: is it this node that looks for an owner? */
 void compute_auction_want(struct compute *c, const struct task *t);
 void compute_auction_drop(struct compute *c, struct uid id);
 void compute_auction_show(struct compute *c, struct uid id, const struct object_reply *r);
