@@ -115,6 +115,8 @@ static bool record_seen(struct log *l, const struct log_found *f)
 
 static bool hole_seen(struct log *l, const struct log_found *f)
 {
+    if (l->pass.kind == LOG_PASS_CHECK)
+        port_probe(l->port, PROBE_LOG_HOLE);
     if (l->pass.kind != LOG_PASS_FILL || f->size < LOG_RECORD_LEAST) {
         l->pass.hole_left = true;
         port_count(l->port, METRIC_LOG_HOLES, l->pass.kind == LOG_PASS_CHECK);

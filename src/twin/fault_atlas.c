@@ -126,7 +126,7 @@ static const char *rot_refused(const struct fault_atlas *a, const struct fault *
     if (f->kind != FAULT_FLIP || f->choice != FACTS_AREA)
         return "a disk that lies about its logs, or rot in the spool, is beyond what a node survives";
     if (f->value > LOG_BITS_MAX)
-        return "so many bits would meet in one record of the log: it may be one that only this node holds";
+        return "more bits than one particle flips would strike many records of the log: one may be held by this node only";
     return NULL;
 }
 

@@ -126,8 +126,8 @@ static void kind_draw(struct draw *d, enum fault_kind kind, double per_day)
         f.value = value_draw(d, &r, kind);
         if (k->choices[0]) /* fair rot strikes chunks, or bits of the log of facts */
             f.choice = (uint32_t)rng_below(&r, d->beyond ? AREA_COUNT : kind == FAULT_FLIP ? 2 : 1);
-        if (kind == FAULT_FLIP && f.choice == 1 && rng_chance(&r, 0.5))
-            f.value = MAX(f.value, 4); /* sometimes two in one record: more than it mends alone */
+        if (kind == FAULT_FLIP && f.choice == 1 && rng_chance(&r, 0.0625))
+            f.value = MAX(f.value, 4); /* in one record: more than it mends alone */
         f.draw = rng_u64(&r);
         if (f.node != NODE_NONE || k->target == FAULT_AT_WORLD)
             fault_plan_add(&d->plan, &f);

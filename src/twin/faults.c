@@ -129,10 +129,16 @@ static void wire_disturb(struct world *w, struct twin_node *n, const struct faul
 
 /* ---- disks -------------------------------------------------------------------------------------------------------------------- */
 
+enum { CLUSTER_MOST = 4 }; /* more bits than one particle flips lie anywhere */
+
 static void flip(struct world *w, struct twin_node *n, const struct fault *f)
 {
     struct rng r = rng_stream(f->draw, 0x666c6970);
     (void)w;
+    if (areas[f->choice] == AREA_FACTS && f->value <= CLUSTER_MOST) {
+        node_figures(n)->bit_flips += virtual_disk_flip_cluster(&n->disk, AREA_FACTS, (uint64_t)f->value, &r);
+        return;
+    }
     for (int64_t i = 0; i < f->value; i++)
         node_figures(n)->bit_flips += virtual_disk_flip(&n->disk, areas[f->choice], &r);
 }

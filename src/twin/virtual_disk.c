@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { CLUSTER_BYTES = 16 };
+
 struct disk_undo { /* what one write covered */
     struct disk_undo *next, *previous;
     enum disk_area area;
@@ -146,6 +148,18 @@ bool virtual_disk_flip(struct virtual_disk *d, enum disk_area area, struct rng *
     uint64_t offset = rng_below(r, d->used_bytes[area]);
     page_for(d, area, offset)[offset % DISK_PAGE] ^= (uint8_t)(1u << rng_below(r, 8));
     return true;
+}
+
+uint64_t virtual_disk_flip_cluster(struct virtual_disk *d, enum disk_area area, uint64_t count, struct rng *r)
+{
+    if (d->used_bytes[area] == 0)
+        return 0;
+    uint64_t first = rng_below(r, d->used_bytes[area]), size = MIN(d->used_bytes[area] - first, (uint64_t)CLUSTER_BYTES);
+    for (uint64_t i = 0; i < count; i++) {
+        uint64_t offset = first + rng_below(r, size);
+        page_for(d, area, offset)[offset % DISK_PAGE] ^= (uint8_t)(1u << rng_below(r, 8));
+    }
+    return count;
 }
 
 duration_ns virtual_disk_latency(enum disk_kind kind, uint64_t size)

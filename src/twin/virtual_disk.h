@@ -33,6 +33,8 @@ void virtual_disk_read_into(const struct virtual_disk *d, enum disk_area area, u
 void virtual_disk_sync(struct virtual_disk *d, enum disk_area area, uint64_t until); /* safe: writes numbered up to `until` */
 void virtual_disk_crash(struct virtual_disk *d, struct rng *r);      /* each unsynced sector survives or not */
 bool virtual_disk_flip(struct virtual_disk *d, enum disk_area area, struct rng *r); /* false: nothing was written */
+/* Several bits within a few bytes of each other, as one particle leaves them; returns how many. */
+uint64_t virtual_disk_flip_cluster(struct virtual_disk *d, enum disk_area area, uint64_t count, struct rng *r);
 void virtual_disk_wipe(struct virtual_disk *d);                      /* replaced by an empty one */
 duration_ns virtual_disk_latency(enum disk_kind kind, uint64_t size);
 
