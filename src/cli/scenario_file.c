@@ -28,8 +28,8 @@ struct loader { /* files named by the scenario, relative to it */
 static bool file_write(const char *folder, const char *name, struct span bytes)
 {
     char path[2 * PATH_MAX];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    FILE *f = folder_make(folder) ? fopen(path, "wb") : NULL;
+    bool fits = snprintf(path, sizeof path, "%s/%s", folder, name) < (int)sizeof path;
+    FILE *f = fits && folder_make(folder) ? fopen(path, "wb") : NULL;
     bool good = f && fwrite(bytes.data, 1, bytes.size, f) == bytes.size;
     return f && fclose(f) == 0 && good;
 }
