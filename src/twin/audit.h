@@ -19,7 +19,7 @@
 #include "core/facts.h"
 
 enum audit_promise { AUDIT_I2, AUDIT_I3, AUDIT_I4, AUDIT_I6, AUDIT_I9, AUDIT_PROMISES };
-enum { AUDIT_CHAIN_NONE = UINT32_MAX };
+#define AUDIT_CHAIN_NONE UINT32_MAX
 
 struct audit_chain {
     node_id author;
