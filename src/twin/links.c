@@ -301,8 +301,9 @@ static void acquired(struct link_end *l, uint32_t epoch)
 static void came_up(struct link_end *l, uint32_t epoch)
 {
     const struct contact *c = sky_contact_at(l->node->world->sky, l->node->id, l->peer->id, node_wall(l->node));
-    if (!l->pointed || !l->node->node || !c || node_now(l->node) < l->cut_until || l->up)
+    if (!l->pointed || !l->node->node || !c || node_now(l->node) < l->cut_until)
         return; /* the leading end hears of the reason, or sees it itself */
+    down(l); /* found again before its loss was noticed here: that notice comes later and is of an older epoch */
     l->up = true;
     l->epoch = epoch;
     l->busy_until = node_now(l->node);

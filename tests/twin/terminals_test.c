@@ -172,6 +172,25 @@ static void tracking_is_lost_and_found_in_a_run_of_any_number_of_shards(void **s
     assert_true(counted == a.acquisitions);
 }
 
+static void tracking_that_is_found_again_before_its_loss_is_noticed_leaves_both_ends_up(void **state)
+{
+    (void)state;
+    struct world *w = open(HEAD "constellation:\n"
+                                "  - {kind: string, prefix: a, count: 4, altitude_km: 550, inclination_deg: 97.6, ltan_h: 10.5, spacing_deg: 12,\n"
+                                "     craft: {class: box-4kw, terminals: {optical: {losses_per_hour: 60, reacquire_s: 0.002}}}}\n" GROUND LINKS);
+    world_run(w);
+    assert_true(w->figures.tracking_losses > 60);
+    int standing = 0;
+    for (node_id a = 1; a <= 4; a++)
+        for (node_id b = 1; b <= 4; b++) {
+            bool here = a != b && link_stands_at(world_node(w, a), b);
+            assert_true(!here || link_stands_at(world_node(w, b), a));
+            standing += here;
+        }
+    assert_true(standing >= 6);
+    shut(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -180,6 +199,7 @@ int main(void)
         cmocka_unit_test(a_jammer_drowns_radio_while_it_sees_the_satellite),
         cmocka_unit_test(searching_takes_its_mean_and_turning_its_angle),
         cmocka_unit_test(tracking_is_lost_and_found_in_a_run_of_any_number_of_shards),
+        cmocka_unit_test(tracking_that_is_found_again_before_its_loss_is_noticed_leaves_both_ends_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
