@@ -113,11 +113,18 @@ static bool in_work(const struct storage *s, struct uid part, uint32_t first)
     return false;
 }
 
-static node_id target_for(const struct storage *s, const struct index_group *g, struct uid part, uint32_t chunks)
+/* What a copy of the run takes: all chunks of a part are full, but its last one, which is on this node's disk. */
+static uint64_t run_bytes(const struct storage *s, struct uid part, const struct index_run *r)
+{
+    const struct chunk_record *last = chunk_store_find(&s->chunks, (struct chunk_key){part, r->first + r->count - 1});
+    return (uint64_t)(r->count - 1) * CHUNK_DATA_MAX + (last ? last->size : CHUNK_DATA_MAX);
+}
+
+static node_id target_for(const struct storage *s, const struct index_group *g, struct uid part, uint64_t bytes)
 {
     struct condition c = group_condition(s, g);
     struct policy policy = {.copies = MAX(g->copies, (uint8_t)2), .where = g->where};
-    struct placement_query q = {.part = part, .policy = policy, .bytes = (uint64_t)chunks * CHUNK_DATA_MAX, .exclude = g->nodes,
+    struct placement_query q = {.part = part, .policy = policy, .bytes = bytes, .exclude = g->nodes,
                                 .exclude_count = g->node_count, .no_bridges = c.alive >= g->copies};
     struct places p;
     return placement_choose(s->port, &q, 1, &p) == ERR_OK ? p.nodes[0] : NODE_NONE;
@@ -211,7 +218,7 @@ static bool job_start(struct storage *s, struct repair_job *j, struct index_grou
     if (!r || in_work(s, run_uid(r), r->first))
         return false;
     struct uid part = run_uid(r);
-    node_id target = target_for(s, g, part, r->count);
+    node_id target = target_for(s, g, part, run_bytes(s, part, r));
     if (target == NODE_NONE || MUTATION(REPAIR_NEVER)) {
         port_probe(s->port, PROBE_REPAIR_NO_TARGET);
         return false;
