@@ -3,7 +3,7 @@
  *
  * Files:  storage.c (entry points), transfer.c (chunks to and from nodes, this one included), put.c, get.c, copy.c (streams),
  *         request.c (everything answered at once or after one fact), list.c, multipart.c, publish.c (watched facts),
- *         repair.c, upkeep.c (sweep, audit, scrub), cache.c.
+ *         repair.c, upkeep.c (sweep, audit, scrub), release.c (ground copies given back), cache.c.
  */
 #ifndef NOCT_STORAGE_INTERNAL_H
 #define NOCT_STORAGE_INTERNAL_H
@@ -30,7 +30,8 @@ enum {
 
 /* ---- chunk operations (transfer.c) ---------------------------------------------------------------------------- */
 
-enum request_kind { REQUEST_PUT, REQUEST_GET, REQUEST_REPAIR_READ, REQUEST_REPAIR_STORE, REQUEST_SCRUB, REQUEST_SERVE_STORE, REQUEST_SERVE_FETCH };
+enum request_kind { REQUEST_PUT, REQUEST_GET, REQUEST_REPAIR_READ, REQUEST_REPAIR_STORE, REQUEST_CONFIRM, REQUEST_SCRUB, REQUEST_SERVE_STORE,
+                    REQUEST_SERVE_FETCH, REQUEST_SERVE_CONFIRM };
 struct request { /* value of `requests`, by our id */
     void *owner;          /* struct stream, struct get or struct repair_job; NULL when serving */
     uint64_t remote;      /* SERVE: the asker's id */
@@ -140,6 +141,16 @@ struct repair_job {
     struct index_group *group; /* only compared, never followed */
 };
 
+/* ---- ground copies that are given back (release.c) ------------------------------------------------------------------- */
+
+struct release { /* one run at a time, chunk after chunk */
+    struct uid part;
+    uint32_t first, count, next, generation;
+    uint8_t asked, answered, good, wanted;                       /* holders, about the chunk `next` */
+    uint8_t after[4 + GROUP_KEY_MAX], after_size, runs_left;     /* of this walk over the groups: where it stands */
+    bool active;
+};
+
 struct cache_slot {
     struct chunk_key key;
     struct slice data;
@@ -157,6 +168,7 @@ struct storage {
     struct copy *copies;
     uint32_t stream_count;
     struct repair_job jobs[REPAIR_JOBS];
+    struct release release;
     uint64_t repairs;       /* runs queued, as of the last tick */
     bool repairs_told;
     struct cache_slot cache[CACHE_SLOTS];
@@ -183,6 +195,7 @@ struct request *request_new(struct storage *s, enum request_kind kind, void *own
 void request_end(struct storage *s, uint64_t id); /* the answer is not wanted any more */
 err transfer_store(struct storage *s, struct request *q, uint64_t id, const struct wire_store *m, struct slice data) MUST_USE;
 err transfer_fetch(struct storage *s, struct request *q, uint64_t id, struct chunk_key key) MUST_USE;
+err transfer_confirm(struct storage *s, struct request *q, uint64_t id, struct chunk_key key) MUST_USE;
 void transfer_drop(struct storage *s, node_id node, struct uid part); /* a part that will have no fact */
 void transfer_written(void *context, uint64_t cookie, err status);
 void transfer_loaded(void *context, uint64_t cookie, err status, struct slice data);
@@ -241,6 +254,10 @@ void upkeep_tick(struct storage *s);
 void upkeep_audit_soon(struct storage *s);
 void upkeep_corrupt(void *context, struct chunk_key key);
 void upkeep_scrubbed(struct storage *s, err status);
+
+/* release.c */
+void release_walk(struct storage *s);
+void release_confirmed(struct storage *s, uint32_t generation, err status);
 
 /* cache.c */
 void cache_put(struct storage *s, struct chunk_key key, struct slice data);

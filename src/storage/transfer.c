@@ -65,6 +65,14 @@ err transfer_fetch(struct storage *s, struct request *q, uint64_t id, struct chu
     return ask(s, q, id, WIRE_FETCH, wire_fetch_encode(key, body), (struct slice){0}, false);
 }
 
+/* Whether another node has the chunk, whole: it reads all of it and says so. */
+err transfer_confirm(struct storage *s, struct request *q, uint64_t id, struct chunk_key key)
+{
+    uint8_t body[WIRE_BODY_MAX];
+    ASSERT(q->node != s->port->config->self);
+    return ask(s, q, id, WIRE_CONFIRM, wire_fetch_encode(key, body), (struct slice){0}, true);
+}
+
 /* ---- answers ------------------------------------------------------------------------------------------------ */
 
 static void answer(struct storage *s, node_id to, uint64_t request, enum wire_type type, err status, struct slice payload)
@@ -105,6 +113,9 @@ static void finish(struct storage *s, uint64_t id, err status, struct slice data
     case REQUEST_REPAIR_STORE:
         repair_stored(s, q.owner, q.generation, status);
         break;
+    case REQUEST_CONFIRM:
+        release_confirmed(s, q.generation, status);
+        break;
     case REQUEST_SCRUB:
         upkeep_scrubbed(s, status);
         break;
@@ -113,6 +124,9 @@ static void finish(struct storage *s, uint64_t id, err status, struct slice data
         break;
     case REQUEST_SERVE_FETCH:
         answer(s, q.node, q.remote, WIRE_FETCHED, status, status == ERR_OK ? data : (struct slice){0});
+        break;
+    case REQUEST_SERVE_CONFIRM:
+        answer(s, q.node, q.remote, WIRE_STORED, status, (struct slice){0});
         break;
     }
 }
@@ -161,13 +175,13 @@ static void serve_store(struct storage *s, const struct message *m)
     answer(s, m->from, m->request, WIRE_STORED, e == ERR_EXISTS ? ERR_OK : e, (struct slice){0});
 }
 
-static void serve_fetch(struct storage *s, const struct message *m)
+static void serve_read(struct storage *s, const struct message *m, bool fetch)
 {
     struct chunk_key key;
     uint64_t id;
     err e = wire_fetch_decode(m->body, &key);
     if (e == ERR_OK) {
-        struct request *q = request_new(s, REQUEST_SERVE_FETCH, NULL, 0, m->from, &id);
+        struct request *q = request_new(s, fetch ? REQUEST_SERVE_FETCH : REQUEST_SERVE_CONFIRM, NULL, 0, m->from, &id);
         if (q)
             q->remote = m->request;
         e = q ? chunk_store_read(&s->chunks, key, id) : ERR_FULL;
@@ -176,7 +190,9 @@ static void serve_fetch(struct storage *s, const struct message *m)
         if (q)
             request_end(s, id);
     }
-    answer(s, m->from, m->request, WIRE_FETCHED, e, (struct slice){0});
+    if (e == ERR_NOT_FOUND && !fetch)
+        upkeep_corrupt(s, key); /* others go by facts that say it is here */
+    answer(s, m->from, m->request, fetch ? WIRE_FETCHED : WIRE_STORED, e, (struct slice){0});
 }
 
 static void drop_local(struct storage *s, struct uid part)
@@ -220,7 +236,7 @@ static void answered(struct storage *s, const struct message *m)
     const struct request *q = map_find_u64(&s->requests, m->request);
     err status;
     bool fetch = q && q->kind == REQUEST_GET;
-    bool store = q && (q->kind == REQUEST_PUT || q->kind == REQUEST_REPAIR_STORE);
+    bool store = q && (q->kind == REQUEST_PUT || q->kind == REQUEST_REPAIR_STORE || q->kind == REQUEST_CONFIRM);
     if (!q || q->node != m->from || wire_status_decode(m->body, &status) != ERR_OK)
         return; /* late, or not from whom we asked */
     if ((m->type == WIRE_FETCHED && fetch) || (m->type == WIRE_STORED && store))
@@ -236,7 +252,10 @@ void transfer_message(struct storage *s, const struct message *m)
         serve_store(s, m);
         break;
     case WIRE_FETCH:
-        serve_fetch(s, m);
+        serve_read(s, m, true);
+        break;
+    case WIRE_CONFIRM:
+        serve_read(s, m, false);
         break;
     case WIRE_STORED:
     case WIRE_FETCHED:
@@ -260,7 +279,7 @@ static void fail_where(struct storage *s, node_id node, err status)
         const struct request *q = map_value(n);
         if (id > last)
             break;
-        bool ours = q->kind <= REQUEST_REPAIR_STORE && q->deadline != TIME_NEVER;
+        bool ours = q->kind <= REQUEST_CONFIRM && q->deadline != TIME_NEVER;
         if (ours && (node ? q->node == node : q->deadline <= s->port->now.mono))
             finish(s, id, status, (struct slice){0});
         uint8_t key[8];

@@ -1,13 +1,13 @@
 /*
  * Upkeep in small steps: the sweep frees chunks that no living part needs, the audit looks for chunks that the facts say this node has and its disk has not,
- * the scrub reads every chunk once per interval, and a ground node with little room gives back copies that satellites have.
+ * and the scrub reads every chunk once per interval.
  */
 #include <string.h>
 
 #include "base/mutation.h"
 #include "storage/internal.h"
 
-enum { SWEEP_STEP = 256, AUDIT_STEP = 64, RELEASE_STEP = 32, GRACE_MINUTES = 10, ORPHAN_HOURS = 24, AUDIT_MINUTES = 60, REPLACED_HOURS = 2 };
+enum { SWEEP_STEP = 256, AUDIT_STEP = 64, GRACE_MINUTES = 10, ORPHAN_HOURS = 24, AUDIT_MINUTES = 60, REPLACED_HOURS = 2 };
 
 /* ---- sweep ------------------------------------------------------------------------------------------------------ */
 
@@ -151,54 +151,12 @@ void upkeep_scrubbed(struct storage *s, err status)
     scrub_next(s);
 }
 
-/* ---- releasing bridges -------------------------------------------------------------------------------------------- */
-
-/* The first group whose ground copy here is only a cache now. */
-static struct index_group *releasable(const struct storage *s)
-{
-    uint8_t key[4];
-    struct writer w = writer_of(key, sizeof key);
-    write_u32_be(&w, s->port->config->self);
-    for (struct map_node *n = map_seek(&s->index.node_groups, writer_span(&w)); n; n = map_next(&s->index.node_groups, n)) {
-        struct index_group *g = *(struct index_group **)map_value(n);
-        uint8_t satellites;
-        if (!index_group_holds(g, s->port->config->self))
-            break;
-        run_alive(s, g->first, &satellites);
-        if (g->where == PLACE_ORBIT && satellites >= g->copies)
-            return g;
-    }
-    return NULL;
-}
-
-static void release(struct storage *s)
-{
-    bool tight = chunk_store_free_bytes(&s->chunks) < chunk_store_capacity_bytes(&s->chunks) / 8;
-    for (int i = 0; tight && s->port->config->role == ROLE_GATEWAY && i < RELEASE_STEP; i++) {
-        struct index_group *g = releasable(s);
-        if (!g)
-            return;
-        port_probe(s->port, PROBE_BRIDGE_RELEASED);
-        struct part_record record;
-        index_part_record(g->first->part, &record);
-        uint32_t first = g->first->first, count = g->first->count;
-        uint64_t before = g->run_count;
-        struct uid part = record.uid;
-        publish_copy(s, part, first, count, s->port->config->self, false);
-        const struct index_run *r = index_run_of(index_part(&s->index, part), first);
-        if (r && r->group == g && g->run_count == before)
-            return; /* the fact could not be written */
-        for (uint32_t k = 0; k < count; k++)
-            chunk_store_erase(&s->chunks, (struct chunk_key){part, first + k});
-    }
-}
-
 void upkeep_tick(struct storage *s)
 {
     tai_ns now = s->port->now.wall;
     if (s->upkeep.sweeping || now >= s->upkeep.sweep_at) {
         sweep(s);
-        release(s);
+        release_walk(s);
     }
     if (s->upkeep.auditing || now >= s->upkeep.audit_at)
         audit(s);

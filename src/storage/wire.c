@@ -5,6 +5,7 @@
  *   FETCH    uid part, u32 index
  *   FETCHED  u8 status;                                                                      payload: the chunk's data when OK
  *   DROP     uid part
+ *   CONFIRM  uid part, u32 index
  */
 #include "storage/wire.h"
 

@@ -170,6 +170,87 @@ static void ground_copies_bridge_a_gap_and_move_to_satellites_later(void **state
     world_free(w);
 }
 
+static void link_ground(struct world *w, bool on)
+{
+    for (node_id id = 1; id <= 4; id++)
+        for (node_id m = 5; m <= 6; m++)
+            w->linked[id][m] = w->linked[m][id] = on;
+    world_views(w);
+}
+
+/* How many disks have the chunks of the object's first part, and what the ground holds. */
+static uint32_t disks_with(struct world *w, struct uid part, uint64_t *ground_bytes)
+{
+    uint32_t count = 0;
+    *ground_bytes = 0;
+    for (node_id id = 1; id <= WORLD_NODES; id++) {
+        const struct chunk_store *c = &w->nodes[id].storage->chunks;
+        count += chunk_store_find(c, (struct chunk_key){part, 0}) && chunk_store_find(c, (struct chunk_key){part, 1});
+        *ground_bytes += id > 4 ? c->durable_bytes : 0;
+    }
+    return count;
+}
+
+static void ground_copies_are_given_back_only_when_satellites_confirm_theirs(void **state)
+{
+    (void)state;
+    struct world *w = world_new(1);
+    char key[16];
+    uint64_t before, ground;
+    world_bucket(w, 5, "eo", 2);
+    link_ground(w, false);
+    for (unsigned i = 0; i < 10; i++) {
+        snprintf(key, sizeof key, "k%u", i);
+        assert_int_equal(world_put(w, 5, "eo", key, i, 2 * MIB - 60000), ERR_OK);
+    }
+    link_ground(w, true);
+    world_run(w, 60 * NS_PER_S);
+    struct world_reply *r = world_simple(w, 5, OBJECT_SHOW, "eo", "k0");
+    assert_int_equal(r->holders[0].node_count, 4); /* two satellites, and the ground still */
+    node_id poor = r->holders[0].nodes[0];
+    struct uid part = chunk_key_decode(map_key(map_first(&w->nodes[5].storage->chunks.table))).part; /* k0 was the first */
+    assert_int_equal(disks_with(w, part, &before), 4);
+    for (uint32_t i = 0; i < 2; i++) /* lost, and the facts do not say so */
+        chunk_store_erase(&w->nodes[poor].storage->chunks, (struct chunk_key){part, i});
+    w->now.wall_rate = 60;
+    for (int i = 0; i < 300; i++) {
+        world_run(w, 100 * NS_PER_MS);
+        assert_true(disks_with(w, part, &ground) >= 2);
+    }
+    assert_true(ground < before - 8 * MIB / 2); /* the rest was given back */
+    r = world_simple(w, 5, OBJECT_SHOW, "eo", "k0");
+    assert_true(r->last.info.copies_now >= 2 && !r->holders[0].bridging);
+    for (unsigned i = 0; i < 10; i++) {
+        snprintf(key, sizeof key, "k%u", i);
+        assert_int_equal(world_verify(w, 6, "eo", key, i, 2 * MIB - 60000), ERR_OK);
+    }
+    all_checks(w);
+    world_free(w);
+}
+
+static void a_small_run_is_copied_to_a_disk_with_less_room_than_a_full_chunk(void **state)
+{
+    (void)state;
+    struct world *w = world_new_sized(3, 2 * MIB);
+    world_bucket(w, 5, "all", 4);
+    world_bucket(w, 5, "eo", 2);
+    for (unsigned i = 0; i < 9; i++)
+        assert_int_equal(world_put(w, 5, "all", i % 2 ? "odd" : "even", i, 100000), ERR_OK); /* what is overwritten stays for a while */
+    for (node_id id = 1; id <= 4; id++)
+        assert_true(chunk_store_free_bytes(&w->nodes[id].storage->chunks) < MIB);
+    assert_int_equal(world_put(w, 5, "eo", "a", 1, 20000), ERR_OK);
+    struct world_reply *r = world_simple(w, 5, OBJECT_SHOW, "eo", "a");
+    node_id lost = r->holders[0].nodes[0];
+    world_kill(w, lost);
+    world_state(w, lost, MEMBER_CONVICTED);
+    world_run(w, 20 * NS_PER_S);
+    r = world_simple(w, 5, OBJECT_SHOW, "eo", "a");
+    assert_int_equal(r->last.info.copies_now, 2);
+    assert_false(r->holders[0].bridging);
+    all_checks(w);
+    world_free(w);
+}
+
 static void a_lost_satellites_copies_are_rebuilt_elsewhere(void **state)
 {
     (void)state;
@@ -566,6 +647,8 @@ int main(void)
         cmocka_unit_test(a_holder_that_dies_during_a_put_is_replaced),
         cmocka_unit_test(a_put_without_enough_nodes_is_refused_with_the_time_when_it_can_work),
         cmocka_unit_test(ground_copies_bridge_a_gap_and_move_to_satellites_later),
+        cmocka_unit_test(ground_copies_are_given_back_only_when_satellites_confirm_theirs),
+        cmocka_unit_test(a_small_run_is_copied_to_a_disk_with_less_room_than_a_full_chunk),
         cmocka_unit_test(a_lost_satellites_copies_are_rebuilt_elsewhere),
         cmocka_unit_test(a_node_whose_disk_was_lost_says_so_and_is_made_whole),
         cmocka_unit_test(a_corrupt_chunk_is_read_from_another_holder_and_repaired),
