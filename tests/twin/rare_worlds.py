@@ -15,7 +15,7 @@ def world(name, base, workload, plan=(), more="", replaced=(), frame_loss=0.001)
         text, count = re.subn(pattern, by, text)
         assert count > 0, pattern
     open("%s/%s.yaml" % (folder, name), "w").write(text + more)
-    rows = ["%d %s draw=%d" % (at, what, i + 1) for i, (at, what) in enumerate(sorted(plan))]
+    rows = ["%g %s draw=%d" % (at, what, i + 1) for i, (at, what) in enumerate(sorted(plan))]
     open("%s/%s.txt" % (folder, name), "w").write("\n".join(["noct-faults 1"] + rows) + "\n")
 
 
@@ -55,3 +55,39 @@ world("power", "seven", load(20, 10, 1, 120, 1, 20),
 # Disks that are full for a while: the log refuses.
 world("shut", "first-mesh", load(120, 60, 10, 10, 1, 20), [(900 + 400 * k, "disk-full %s for=150" % n) for k, n in
                                                            enumerate(("sat-1", "sat-2", "sat-3", "sat-4", "gw-troll", "gw-svalbard"))])
+
+SATELLITES = ("sat-1", "sat-2", "sat-3", "sat-4")
+GATEWAYS = ("gw-troll", "gw-svalbard")
+
+# Chunks with other bytes on their way to the gateways, that come before the true ones, which are late.
+down = [(a, b) for b in GATEWAYS for a in SATELLITES + GATEWAYS if a != b]
+world("forged", "first-mesh", load(120, 1200, 5, 5, 1, 48),
+      [(900, "forge %s %s for=2400 permille=1000" % pair) for pair in down] +
+      [(901, "reorder %s %s for=2400 permille=500" % pair) for pair in down])
+
+# Two die at once, one comes back with an empty disk while the other is still away: the facts say that it can copy what both had.
+world("empty", "first-mesh", load(300, 60, 5, 5, 1, 48),
+      [(1500, "loss sat-1 replace_s=6"), (1500, "crash sat-2 for=240"), (3000, "loss sat-3 replace_s=6"), (3000, "crash sat-4 for=240")])
+
+# Gateways lose sight of satellites whose slow disks still write: what is called off waits in a spool of 63 slots. Then they crash, some
+# while slots are being written.
+plan = []
+for k in range(5):
+    at = 700 + 320 * k
+    plan += [(at, "disk-slow %s for=25 factor=20000" % s) for s in SATELLITES]
+    plan += [(at + 10, "station %s for=200" % g) for g in GATEWAYS]
+    plan += [(at + 10, "cut %s for=200" % pair) for pair in ("gw-troll gw-svalbard", "gw-svalbard gw-troll")]
+    plan += [(at + 8, "disk-slow %s for=100 factor=2000" % g) for g in GATEWAYS]
+    plan += [(at + after + k / 10 + i / 20, "gateway-crash %s for=1" % g) for i, g in enumerate(GATEWAYS) for after in (13, 17, 22, 28, 35)]
+world("spool", "first-mesh", load(8000, 10, 5, 1, 20, 48), plan, "spool_mib: 1\n")
+
+# Rot in logs of facts, some of it more than a record mends, and restarts in between.
+world("rot", "first-mesh", load(200, 100, 5, 30, 1, 48),
+      [(900 + 300 * k + 7 * i, "flip %s count=%d area=facts" % (s, 1 if (k + i) % 3 else 4)) for k in range(10) for i, s in enumerate(SATELLITES)] +
+      [(1000 + 300 * k + 50 * (k % 4), "crash %s for=30" % SATELLITES[k % 4]) for k in range(10)])
+
+# A gateway that is away for more than an hour, and took tasks before.
+world("sink", "first-mesh", load(10, 10, 1, 120, 1, 20), [(1200, "gateway-crash gw-troll for=6000")])
+
+# Broken panels: tasks wait for power for so long that their leases end.
+world("dim", "seven", load(10, 5, 1, 60, 1, 20), [(1600 + 100 * n, "panel sat-%d for=26000 percent=82" % (n + 1)) for n in range(3)])
