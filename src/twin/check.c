@@ -107,8 +107,22 @@ void checks_sample(struct world *w)
             own_invariants(w, &w->nodes[i]);
 }
 
+/* Are there as many satellites as policies want copies in orbit? With fewer, copies stay on the ground and wait for others for good. */
+static bool policies_can_be_met(const struct world *w)
+{
+    uint32_t satellites = 0, wanted = CUSTOMERS_COPIES;
+    for (size_t i = 0; i < w->scenario->bucket_count; i++) {
+        struct policy p = w->scenario->buckets[i].policy;
+        wanted = p.where == PLACE_ORBIT ? MAX(wanted, p.copies) : wanted;
+    }
+    for (size_t i = 0; i < w->node_count; i++)
+        satellites += node_promised(&w->nodes[i]) && !scenario_is_gateway(w->scenario, w->nodes[i].id);
+    return satellites >= wanted;
+}
+
 static bool equal(struct world *w, bool idle)
 {
+    bool copies = idle && policies_can_be_met(w);
     const struct node_summary *all = world_summaries(w, false);
     const struct node_summary *first = NULL;
     for (size_t i = 0; i < w->node_count; i++) {
@@ -118,7 +132,7 @@ static bool equal(struct world *w, bool idle)
             first = &all[i];
         if (!all[i].ready || all[i].facts_digest != first->facts_digest)
             return false;
-        if (idle && (all[i].repairs_queued > 0 || all[i].tasks_open > 0))
+        if ((copies && all[i].repairs_queued > 0) || (idle && all[i].tasks_open > 0))
             return false;
     }
     return true;

@@ -257,7 +257,7 @@ static void next_request(struct customer *c)
 
 static void bucket_create(struct customer *c)
 {
-    ask(c, &(struct object_request){.op = OBJECT_BUCKET_CREATE, .policy = {.copies = 2, .where = PLACE_ORBIT}});
+    ask(c, &(struct object_request){.op = OBJECT_BUCKET_CREATE, .policy = {.copies = CUSTOMERS_COPIES, .where = PLACE_ORBIT}});
     c->bucket_ready = true;
 }
 

@@ -233,6 +233,7 @@ void scene_happen(struct twin_node *n, uint32_t boot, void *data);
 bool node_replace(struct world *w, struct twin_node *n); /* serial: a new one in the place of a lost one; false: not now */
 
 /* customers.c */
+enum { CUSTOMERS_COPIES = 2 }; /* in orbit, of what they put */
 void customers_open(struct world *w);
 void customers_close(struct world *w);
 void customer_happen(struct twin_node *gateway, uint32_t tag);

@@ -55,6 +55,32 @@ static void an_honest_world_breaks_no_promise(void **state)
     }
 }
 
+static void copies_that_no_satellite_can_take_are_not_waited_for(void **state)
+{
+    (void)state;
+    struct scenario *s = NULL;
+    struct scenario_error error;
+    struct world *w = NULL;
+    assert_int_equal(scenario_parse(span_text("name: one\nepoch: 2026-11-21T09:00:00Z\nconstellation:\n"
+                                              "  - {kind: string, prefix: sat, count: 1, altitude_km: 550, inclination_deg: 97.6, ltan_h: 10.5}\n"
+                                              "gateways:\n  - {name: gw-a, latitude_deg: 78.2, longitude_deg: 15.4}\n"
+                                              "  - {name: gw-b, latitude_deg: -72.0, longitude_deg: 2.5}\n"
+                                              "workload: {puts_per_hour: 20, gets_per_hour: 20, object_kib_min: 1, object_kib_max: 48}\n"),
+                                    NULL, NULL, &s, &error),
+                     ERR_OK);
+    assert_int_equal(world_open(&w, s, 5, 20 * NS_PER_MINUTE, false), ERR_OK);
+    world_run(w);
+    const struct node_summary *all = world_summaries(w, false);
+    uint64_t queued = 0;
+    for (size_t i = 0; i < w->node_count; i++)
+        queued += all[i].repairs_queued;
+    assert_true(queued > 0);
+    assert_int_equal(checks_results(w)[PROMISE_I12].violations, 0);
+    assert_int_equal(checks_results(w)[PROMISE_I5].violations, 0);
+    world_close(w);
+    scenario_free(s);
+}
+
 /* Whatever is asked just now is answered with bytes that nobody ever wrote. */
 static void lie(void *context, struct world *w)
 {
@@ -118,6 +144,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_honest_world_breaks_no_promise),
+        cmocka_unit_test(copies_that_no_satellite_can_take_are_not_waited_for),
         cmocka_unit_test(wrong_bytes_are_a_violation),
         cmocka_unit_test(a_core_above_its_limit_is_a_violation),
         cmocka_unit_test(a_violation_is_counted_and_the_first_one_is_kept),
