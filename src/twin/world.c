@@ -350,6 +350,8 @@ void world_run(struct world *w)
     checks_count(w, PROMISE_I12, converged, "no convergence within %lld s after heal", (long long)(bound / NS_PER_S));
     customers_verify_begin(w);
     ranks_flush(w);
+    if (w->node_count <= CHECK_NODES_MAX) /* a gateway may have to wait for its next contact, from now */
+        bound = MAX(bound, ranks_most(w, check_heal_bound(w)));
     run_until(w, w->now + bound, verified);
     customers_verify_end(w);
     if (!quiet(w)) /* reading back found something to repair: those facts are still under way, minutes where light is slow */
