@@ -15,7 +15,7 @@ def world(name, base, workload, plan=(), more="", replaced=(), frame_loss=0.001)
         text, count = re.subn(pattern, by, text)
         assert count > 0, pattern
     open("%s/%s.yaml" % (folder, name), "w").write(text + more)
-    rows = ["%g %s draw=%d" % (at, what, i + 1) for i, (at, what) in enumerate(sorted(plan))]
+    rows = ["%.10g %s draw=%d" % (at, what, i + 1) for i, (at, what) in enumerate(sorted(plan))]
     open("%s/%s.txt" % (folder, name), "w").write("\n".join(["noct-faults 1"] + rows) + "\n")
 
 
@@ -91,3 +91,15 @@ world("sink", "first-mesh", load(10, 10, 1, 120, 1, 20), [(1200, "gateway-crash 
 
 # Broken panels: tasks wait for power for so long that their leases end.
 world("dim", "seven", load(10, 5, 1, 60, 1, 20), [(1600 + 100 * n, "panel sat-%d for=26000 percent=82" % (n + 1)) for n in range(3)])
+
+# Two of four disks are so slow that their copies time out: a third who has its copy is convicted before the fourth is through.
+plan = []
+for k in range(16):
+    at = 700 + 100 * k
+    plan += [(at, "disk-slow %s for=20 factor=60000" % SATELLITES[(k + i) % 4]) for i in (1, 2)]
+    plan.append((at + 4, "crash %s for=30" % SATELLITES[k % 4]))
+world("died", "first-mesh", load(5000, 10, 5, 5, 20, 60), plan)
+
+# A member that signs a second fact while nothing else of it is understood.
+world("liar", "first-mesh", load(200, 60, 5, 30, 1, 48),
+      [(1797, "corrupt sat-1 %s for=3 permille=1000" % n) for n in SATELLITES[1:] + GATEWAYS] + [(1800, "equivocate sat-1")])
