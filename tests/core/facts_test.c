@@ -305,6 +305,26 @@ static struct sim *forked_world(const char *second_for_2)
     return s;
 }
 
+/* Node 3 hears how the other history goes on before it hears where it differs: nothing is taken, the fact before is asked for and proves it. */
+static void a_fact_that_does_not_continue_the_chain_is_not_taken(void **state)
+{
+    (void)state;
+    struct sim *s = forked_world("and more");
+    struct sim_node *n = &s->nodes[3];
+    uint64_t third = 3, digest = facts_digest(n->facts);
+    assert_int_equal(facts_seq_of(n->facts, 1), 2);
+    sim_kill(s, 1);
+    hand_over(s, 3, 1, &third, 1, &s->nodes[2]);
+    assert_int_equal(n->core.probes[PROBE_FACT_FORK], 1);
+    assert_int_equal(n->core.probes[PROBE_FACT_EQUIVOCATION], 0);
+    assert_int_equal(facts_seq_of(n->facts, 1), 2);
+    assert_true(facts_digest(n->facts) == digest && facts_check(n->facts));
+    sim_link(s, 2, 3, true);
+    sim_wait(s, 12 * NS_PER_S);
+    assert_true(n->equivocations > 0);
+    sim_free(s);
+}
+
 static void equivocation_is_proven_and_stops_the_chain_everywhere(void **state)
 {
     (void)state;
@@ -509,6 +529,7 @@ int main(void)
         cmocka_unit_test(held_comes_only_after_the_sync_there),
         cmocka_unit_test(a_watched_fact_is_pushed_again_until_it_is_held),
         cmocka_unit_test(nothing_of_ours_leaves_before_it_is_durable),
+        cmocka_unit_test(a_fact_that_does_not_continue_the_chain_is_not_taken),
         cmocka_unit_test(equivocation_is_proven_and_stops_the_chain_everywhere),
         cmocka_unit_test(a_proof_undoes_what_was_folded_behind_the_fork),
         cmocka_unit_test(a_proof_in_a_chain_that_is_cut_is_told_by_who_held_it),
