@@ -114,7 +114,8 @@ enum log_look log_record_look(struct span bytes, uint64_t offset, struct log_hea
     mend->count = 0;
     if (bytes.size < LOG_HEADER_SIZE)
         return LOOK_SHORT;
-    if (__builtin_popcount(bytes.data[22] ^ LOG_VERSION) > 1) /* saves most of the work in a hole */
+    unsigned version_wrong = (unsigned)(bytes.data[22] ^ LOG_VERSION);
+    if ((version_wrong & (version_wrong - 1)) != 0) /* more than one bit: saves most of the work in a hole */
         return LOOK_NONE;
     if (!header_look(bytes.data, offset, h, mend))
         return LOOK_NONE;
